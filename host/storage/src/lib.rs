@@ -10,14 +10,19 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+pub mod conformance;
 mod due;
 mod engine;
+#[cfg(feature = "fjall")]
+mod fjall;
 mod memory;
 mod model;
 mod partition;
 mod versions;
 
 pub use engine::{Applied, Conflict, Engine, Error, Opened, Page};
+#[cfg(feature = "fjall")]
+pub use fjall::{Fjall, FjallOptions};
 pub use memory::Memory;
 pub use model::{Commit, Entry, Image, MAX_KEY, MAX_VALUE, Op, Record, Timer};
 pub use partition::{InvalidPartition, MAX_PARTITION, PartitionKey};
