@@ -18,6 +18,7 @@ mod fjall;
 mod memory;
 mod model;
 mod partition;
+pub mod testing;
 mod versions;
 
 pub use engine::{Applied, Conflict, Engine, Error, Opened, Page};
