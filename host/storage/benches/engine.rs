@@ -79,6 +79,11 @@ fn measure_engine(name: &str, engine: &impl Engine) {
         let group = (first..names.len().min(first + 1000)).map(|index| change(index, true)).collect();
         engine.apply(group, true).unwrap().len() as u64
     });
+    row("(making the commits)", PARTITIONS, |done| {
+        let first = (done as usize) % names.len();
+        (first..names.len().min(first + 100)).map(|index| change(index, true)).collect::<Vec<_>>().len()
+            as u64
+    });
     let limit = Duration::from_secs(setting("SECONDS").unwrap_or(4));
     let sync = setting("RELAXED").is_none();
     let mut pick = 7;
