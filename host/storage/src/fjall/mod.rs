@@ -160,7 +160,8 @@ impl Fjall {
 
     /// Writes what was collected, in one batch.
     fn write(&self, writes: &mut Writes, mode: PersistMode) -> Result<(), Error> {
-        // All writes of a batch count as simultaneous: of two to one key the earlier has to be left out.
+        // All writes of a batch count as simultaneous, and the library does not promise which of two to one key
+        // wins: the earlier is left out.
         writes.settle();
         let mut batch =
             ::fjall::OwnedWriteBatch::with_capacity(self.db.clone(), writes.len()).durability(Some(mode));
@@ -253,7 +254,8 @@ impl Engine for Fjall {
         if limit == 0 {
             return Ok(found);
         }
-        for guard in self.records.range((start, end)) {
+        // A range of the keyspace itself could see half a commit.
+        for guard in self.db.snapshot().range(&self.records, (start, end)) {
             let (key, value) = guard.into_inner().map_err(database)?;
             let key = key.get(own..).unwrap_or_default();
             if !key.starts_with(prefix) {

@@ -111,3 +111,29 @@ impl Writes {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn last_write_to_a_key_counts() {
+        let mut writes = Writes::default();
+        let values = [Some("1"), Some("2"), None, Some("3")];
+        for (number, value) in values.iter().enumerate() {
+            let value = value.map(str::as_bytes);
+            writes.raw(false, b"b", value);
+            writes.raw(true, b"b", values[3 - number].map(str::as_bytes));
+            writes.raw(false, b"a", if number == 0 { value } else { None });
+        }
+        writes.settle();
+        assert_eq!(writes.len(), 3);
+        let left: Vec<_> = writes.iter().map(|write| (write.work, write.key, write.value)).collect();
+        assert_eq!(
+            left,
+            [(false, &b"a"[..], None), (false, b"b", Some(&b"3"[..])), (true, b"b", Some(b"1"))]
+        );
+        writes.clear();
+        assert_eq!(writes.iter().count(), 0);
+    }
+}
