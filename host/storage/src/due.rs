@@ -35,6 +35,14 @@ impl DueIndex {
         self.wakes.insert(partition, instant);
     }
 
+    /// Moves a partition forward, never back; for building the index timer by timer.
+    #[cfg(feature = "fjall")]
+    pub fn advance(&mut self, partition: &PartitionKey, due: u64) {
+        if self.wakes.get(partition).is_none_or(|instant| due < *instant) {
+            self.set(partition, Some(due));
+        }
+    }
+
     pub fn due(&self, until: u64, limit: usize) -> Vec<(u64, PartitionKey)> {
         self.queue.iter().take_while(|(instant, _)| *instant <= until).take(limit).cloned().collect()
     }
