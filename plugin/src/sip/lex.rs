@@ -107,3 +107,53 @@ pub(crate) fn qvalue(text: &str) -> Option<u16> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn split(text: &str) -> Vec<&str> {
+        split_outside(text, b',').collect()
+    }
+
+    /// RFC 3261 7.3.1: commas in quotes and angle brackets separate nothing.
+    #[test]
+    fn separators_in_quotes_and_brackets_do_not_split() {
+        assert_eq!(split("a, b ,c"), ["a", "b", "c"]);
+        assert_eq!(split(r#""a, \"b" <sip:x,y@z>, c"#), [r#""a, \"b" <sip:x,y@z>"#, "c"]);
+        assert_eq!(split("<sip:\"@a>, b"), ["<sip:\"@a>", "b"]);
+        assert_eq!(split("a,,"), ["a", "", ""]);
+        assert_eq!(split("\"a, b"), ["\"a, b"]);
+        assert_eq!(split("<a, b"), ["<a, b"]);
+        assert_eq!(split("\"\\"), ["\"\\"]);
+    }
+
+    #[test]
+    fn quality_values_have_three_digits_at_most() {
+        for (text, value) in
+            [("1", 1000), ("1.000", 1000), ("0", 0), ("0.", 0), ("0.7", 700), ("0.25", 250), ("0.001", 1)]
+        {
+            assert_eq!(qvalue(text), Some(value), "{text}");
+        }
+        for text in ["", "2", "1.1", "0.1234", ".5", "0.-1", "0,5", "-0"] {
+            assert_eq!(qvalue(text), None, "{text}");
+        }
+    }
+
+    proptest! {
+        /// A number that fits is that number; others become the maximum.
+        #[test]
+        fn numbers_saturate(number in any::<u64>()) {
+            let expected = u32::try_from(number).unwrap_or(u32::MAX);
+            prop_assert_eq!(saturating_number(&number.to_string()), Some(expected));
+        }
+
+        /// Nothing but separators and blanks is lost.
+        #[test]
+        fn splitting_keeps_all_text(text in "[ab,<>\" \\\\]{0,24}") {
+            let bare = |t: &str| t.replace([',', ' '], "");
+            prop_assert_eq!(bare(&split(&text).concat()), bare(&text));
+        }
+    }
+}

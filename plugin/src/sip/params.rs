@@ -106,3 +106,47 @@ pub fn unquote(text: &str) -> Cow<'_, str> {
     }
     Cow::Owned(plain)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_found_in_any_case() {
+        let params = Params::parse(r#" ; tag = 98asjd8 ;lr; x="a;\"b" ;q=0.33"#, "To").unwrap();
+        assert_eq!(params.value("TAG"), Some("98asjd8"));
+        assert!(params.has("lr") && !params.has("l"));
+        assert_eq!(params.value("lr"), None);
+        assert_eq!(params.get("X").unwrap().text(), "a;\"b");
+        assert_eq!(params.iter().count(), 4);
+        assert!(Params::parse(" ", "To").unwrap().is_empty());
+    }
+
+    #[test]
+    fn broken_parameters_are_refused() {
+        for text in [
+            "x",
+            ";",
+            ";;a",
+            ";a;",
+            ";=b",
+            ";a=",
+            ";a=\"b",
+            ";a=\"b\"c",
+            ";a b",
+            ";a=b c",
+            ";a=b,c",
+            ";a=<b>",
+        ] {
+            assert_eq!(Params::parse(text, "To"), Err(Malformed("To")), "{text}");
+        }
+    }
+
+    #[test]
+    fn quotes_and_escapes_are_removed() {
+        assert_eq!(unquote(r#""J Rosenberg \\\"""#), r#"J Rosenberg \""#);
+        assert_eq!(unquote("plain"), "plain");
+        assert_eq!(unquote("\""), "\"");
+        assert_eq!(unquote("\"\\\""), "");
+    }
+}

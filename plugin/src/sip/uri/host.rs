@@ -23,7 +23,7 @@ impl<'a> Host<'a> {
     pub fn parse(text: &'a str) -> Result<Self, Malformed> {
         if let Some(rest) = text.strip_prefix('[') {
             let inner = rest.strip_suffix(']').ok_or(WHAT)?;
-            return inner.parse().map(Self::V6).map_err(|_| WHAT);
+            return parse_v6(inner).map(Self::V6);
         }
         if let Ok(address) = text.parse() {
             return Ok(Self::V4(address));
@@ -71,6 +71,17 @@ impl<'a> Host<'a> {
             Self::V6(address) => write!(out, "[{address}]"),
         };
     }
+}
+
+/// An IPv6 address without brackets. The grammar of RFC 3261 made some peers write three
+/// colons before an IPv4 part; RFC 5118 4.10 asks to take that for two.
+fn parse_v6(text: &str) -> Result<Ipv6Addr, Malformed> {
+    let parsed = text.parse();
+    match text.split_once(":::") {
+        Some((front, back)) if back.contains('.') => [front, "::", back].concat().parse(),
+        _ => parsed,
+    }
+    .map_err(|_| WHAT)
 }
 
 impl PartialEq for Host<'_> {

@@ -1,6 +1,7 @@
 //! Parameters and headers of a URI: lists of `name=value`.
 
 use super::super::Malformed;
+use super::Host;
 use super::escape::{same_unescaped, same_unescaped_any_case, valid_part};
 
 const WHAT: Malformed = Malformed("URI parameter");
@@ -115,7 +116,15 @@ impl<'a> UriParams<'a> {
 pub(super) fn same_value(a: Option<&str>, b: Option<&str>) -> bool {
     match (a, b) {
         (None, None) => true,
-        (Some(a), Some(b)) => same_unescaped_any_case(a, b),
+        (Some(a), Some(b)) => same_unescaped_any_case(a, b) || same_address(a, b),
+        _ => false,
+    }
+}
+
+/// Both are IPv6 addresses with the same value, as `maddr` may hold them (RFC 5954 4.2).
+fn same_address(a: &str, b: &str) -> bool {
+    match (Host::parse(a), Host::parse(b)) {
+        (Ok(Host::V6(a)), Ok(Host::V6(b))) => a == b,
         _ => false,
     }
 }
