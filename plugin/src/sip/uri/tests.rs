@@ -229,13 +229,20 @@ fn few() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn equality_is_reflexive_symmetric_and_kept_by_identities(a in few(), b in few()) {
+    fn equality_is_symmetric_and_kept_by_identities(a in few(), b in few()) {
         if let (Ok(a), Ok(b)) = (Uri::parse(&a), Uri::parse(&b)) {
-            prop_assert!(a == a);
-            prop_assert_eq!(a == b, b == a);
-            if a == b {
+            let (there, back) = (a == b, b == a);
+            prop_assert_eq!(there, back);
+            if there {
                 prop_assert_eq!(a.to_identity(), b.to_identity());
             }
+        }
+    }
+
+    #[test]
+    fn equality_is_reflexive(a in few()) {
+        if let (Ok(once), Ok(again)) = (Uri::parse(&a), Uri::parse(&a)) {
+            prop_assert!(once == again);
         }
     }
 
