@@ -95,6 +95,15 @@ impl<'a> Uri<'a> {
         Ok(Self::Other(OtherUri { scheme, rest }))
     }
 
+    /// Parses a Request-URI: a URI that must not carry headers (RFC 3261 19.1.1; RFC 4475 3.1.2.11).
+    pub fn parse_request_uri(text: &'a str) -> Result<Self, Malformed> {
+        match Self::parse(text) {
+            Ok(Self::Sip(sip)) if !sip.headers.is_empty() => Err(Malformed("Request-URI")),
+            Ok(uri) => Ok(uri),
+            Err(_) => Err(Malformed("Request-URI")),
+        }
+    }
+
     /// Scheme in lower case; as written for an unknown one.
     pub fn scheme(&self) -> &'a str {
         match self {

@@ -48,6 +48,20 @@ fn torture_user_parts_are_kept_whole() {
     assert!(uri("sip:cal%6Cer@host5.example.net;%6C%72;n%61me=v%61lue%25%34%31").has_param("lr"));
 }
 
+/// RFC 4475 3.1.2.7, 3.1.2.8, 3.1.2.11 (SIP-20).
+#[test]
+fn request_uris_carry_no_headers_brackets_or_blanks() {
+    for text in [
+        "sip:user@example.com?Route=%3Csip:example.com%3E",
+        "<sip:user@example.com>",
+        "sip:user@example.com; lr",
+    ] {
+        assert_eq!(Uri::parse_request_uri(text).err(), Some(Malformed("Request-URI")), "{text}");
+    }
+    assert!(Uri::parse_request_uri("sip:vivekg@chair-dnrc.example.com;unknownparam").is_ok());
+    assert!(Uri::parse_request_uri("tel:+15550100").is_ok());
+}
+
 #[test]
 fn broken_uris_are_refused() {
     for text in [
