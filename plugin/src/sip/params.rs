@@ -1,7 +1,7 @@
 //! Header parameters: `;name=value` (RFC 3261 25.1 `generic-param`).
 
 use super::Malformed;
-use super::lex::{is_token, quoted_end, split_outside, trim};
+use super::lex::{ByteSet, is_token, quoted_end, split_outside, trim};
 use std::borrow::Cow;
 
 /// The parameters of a header value, checked but not copied.
@@ -79,13 +79,14 @@ impl<'a> Param<'a> {
     }
 }
 
+static VALUE: ByteSet = ByteSet::visible_except(b"\"<>,;");
+
 /// token / host (IPv6 too) / quoted-string; bytes beyond the grammar that do no harm are let through.
 fn is_value(text: &str) -> bool {
     if text.starts_with('"') {
         return quoted_end(text) == Some(text.len());
     }
-    !text.is_empty()
-        && !text.bytes().any(|b| b <= b' ' || matches!(b, b'"' | b'<' | b'>' | b',' | b';' | 0x7f))
+    !text.is_empty() && VALUE.has_all(text.as_bytes())
 }
 
 /// A quoted string without its quotes and escapes; other text as it is.
