@@ -4,4 +4,7 @@
 //! Compiled to `wasm32-unknown-unknown` it is the component that a host loads; compiled
 //! natively it is an ordinary library, which is how its unit tests run.
 
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
 pub mod ports;
+pub mod sip;
