@@ -34,7 +34,7 @@ run: build ## Start the server on the example configuration and play a short sce
 	$(RELEASE)/rollcall-scene --server $(RELEASE)/rollcall --config examples/rollcall.toml
 
 .PHONY: test
-test: toolchain peers ## Run all tests
+test: build peers ## Run all tests
 	$(CARGO) test $(ALL)
 
 .PHONY: bench
