@@ -5,3 +5,6 @@
 //! natively it is an ordinary library, which is how its unit tests run.
 
 pub mod ports;
+
+pub mod composition;
+pub mod pidf;
