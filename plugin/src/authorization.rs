@@ -2,8 +2,8 @@
 
 use crate::configuration::{Configuration, Decision};
 use crate::errors::Refusal;
-use crate::identity::{Presentity, Principal};
-use crate::sip::{Identity, Uri};
+use crate::identity::{self, Presentity, Principal};
+use crate::sip::Uri;
 
 /// A publisher writes its own document: the sender is the presentity in To (WPS-22, WPS-24).
 ///
@@ -28,11 +28,11 @@ pub fn publish_entity(
     entity: &str,
 ) -> Result<(), Refusal> {
     let uri = Uri::parse(entity).map_err(|_| Refusal::BadRequest("Malformed Entity".to_owned()))?;
-    let identity: Identity = uri.to_identity();
+    let identity = identity::normalize(&uri);
     if !principal.is(identity.as_str()) {
         return Err(Refusal::Forbidden("Entity Is Not the Sender"));
     }
-    if crate::identity::fundamental(&identity) != presentity.partition() {
+    if identity::fundamental(&identity) != presentity.partition() {
         return Err(Refusal::BadRequest("Entity Is Not the Presentity".to_owned()));
     }
     Ok(())

@@ -15,6 +15,7 @@ pub struct Presentity<'a> {
     pub uri: &'a str,
     /// The identity that it names.
     pub identity: Identity,
+    parsed: Uri<'a>,
     /// Tag of the To header.
     pub tag: Option<&'a str>,
 }
@@ -26,17 +27,40 @@ impl<'a> Presentity<'a> {
     /// The header is malformed or names something too long to be kept.
     pub fn of(message: &Message<'a>) -> Result<Self, Malformed> {
         let to = NameAddr::parse(message.required(HeaderName::To)?, "To")?;
-        let identity = to.uri.to_identity();
+        let identity = normalize(&to.uri);
         if identity.as_str().is_empty() || identity.as_str().len() > PARTITION_BYTES {
             return Err(Malformed("To"));
         }
-        Ok(Self { uri: to.uri_text, identity, tag: to.tag() })
+        Ok(Self { uri: to.uri_text, identity, parsed: to.uri, tag: to.tag() })
+    }
+
+    /// Whether the presentity's own domain is served.
+    #[must_use]
+    pub fn service(&self, configuration: &Configuration) -> Service {
+        Service::of(&self.parsed, configuration)
     }
 
     /// Name of the partition that holds everything about the presentity.
     #[must_use]
     pub fn partition(&self) -> &str {
         fundamental(&self.identity)
+    }
+}
+
+/// The identity that a URI names, in the form in which identities are compared. A presence
+/// URI names whom the SIP URI of that user and domain names (RFC 3856 5, RFC 3859 3): phones write
+/// one or the other.
+#[must_use]
+pub fn normalize(uri: &Uri<'_>) -> Identity {
+    let identity = uri.to_identity();
+    match identity.as_str().strip_prefix("pres:") {
+        Some(rest) => {
+            let mut text = String::with_capacity(rest.len() + 4);
+            text.push_str("sip:");
+            text.push_str(rest);
+            Identity::from_canonical(text)
+        }
+        None => identity,
     }
 }
 
@@ -57,7 +81,7 @@ impl Principal {
     /// 403 if nothing is asserted, 400 if the header is malformed.
     pub fn of(message: &Message<'_>) -> Result<Self, Refusal> {
         let asserted = Asserted::of(message)?;
-        let identities: Vec<Identity> = asserted.iter().map(|value| value.uri.to_identity()).collect();
+        let identities: Vec<Identity> = asserted.iter().map(|value| normalize(&value.uri)).collect();
         if identities.is_empty() { Err(Refusal::Forbidden("No Asserted Identity")) } else { Ok(Self(identities)) }
     }
 
