@@ -14,7 +14,7 @@ use super::lexical::{
 use super::namespaces::PIDF_INDEX;
 use super::place::{self, Place};
 use super::scope::{Attribute, Namespace, Scope};
-use super::values::{is_priority, is_timestamp};
+use super::values::{is_language, is_priority, is_timestamp};
 use super::writer::{Output, Writer};
 use super::{Document, Kind, Limits, ReadError, StoredDocument};
 
@@ -268,6 +268,11 @@ impl<'a> Reader<'a, '_> {
         (frame.name, frame.output) =
             self.writer.start(&self.scope, namespace, local, &self.attributes, outside);
         self.frames.push(frame);
+        // What is said once for many elements can end up in each: long namespace names.
+        let written = self.writer.text.len() + self.finished.text.len();
+        if written > self.limits.bytes.saturating_mul(4) {
+            return Err(ReadError::TooLarge("bytes"));
+        }
         if self.writer.identifiers() + self.components > self.limits.components {
             return Err(ReadError::TooLarge("components"));
         }
@@ -351,7 +356,7 @@ impl<'a> Reader<'a, '_> {
             Class::Note => {
                 self.attributes.retain(|a| a.namespace == Namespace::Xml && a.local == "lang");
                 self.carry(frame, "note");
-                self.attributes.retain(|a| a.local == "lang");
+                self.attributes.retain(|a| a.local == "lang" && is_language(&a.value));
             }
             // RFC 3863 section 4.1.5: out of range is as if absent.
             Class::Contact => self.attributes.retain_mut(|a| {

@@ -1,5 +1,15 @@
 //! Values that PIDF gives a form to.
 
+/// True for a language tag as `xml:lang` takes it: an `xs:language`, or nothing.
+pub(super) fn is_language(value: &str) -> bool {
+    let subtag =
+        |subtag: &str| (1..=8).contains(&subtag.len()) && subtag.bytes().all(|b| b.is_ascii_alphanumeric());
+    let mut subtags = value.split('-');
+    let primary = subtags.next().unwrap_or_default();
+    value.is_empty()
+        || (subtag(primary) && primary.bytes().all(|b| b.is_ascii_alphabetic()) && subtags.all(subtag))
+}
+
 /// True for a `priority`: 0 to 1, at most three decimals (RFC 3863 section 4.1.5).
 pub(super) fn is_priority(value: &str) -> bool {
     let (whole, decimals) = value.split_once('.').unwrap_or((value, ""));
@@ -78,6 +88,16 @@ mod tests {
         }
         for bad in ["", "2", "1.1", "0.1234", "-0", "+1", ".5", "0.x", "1.0000"] {
             assert!(!is_priority(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn rfc3863_4_1_6_language_is_a_language_tag() {
+        for good in ["", "en", "de-AT", "x-klingon", "zh-Hant-TW"] {
+            assert!(is_language(good), "{good}");
+        }
+        for bad in ["en us", "e1", "-en", "en-", "abcdefghi", "en_US"] {
+            assert!(!is_language(bad), "{bad}");
         }
     }
 

@@ -51,14 +51,14 @@ fn xmllint() -> Command {
 }
 
 /// Fails unless libxml2 finds each document valid.
-pub fn validate(documents: &[String]) {
+pub fn validate<T: AsRef<str> + std::fmt::Debug>(documents: &[T]) {
     let folder = std::env::temp_dir().join(format!("rollcall-{}-{:p}", std::process::id(), documents));
     std::fs::create_dir_all(&folder).unwrap();
     let mut command = xmllint();
     command.args(["--schema", "presence.xsd"]);
     for (number, document) in documents.iter().enumerate() {
         let file = folder.join(format!("{number}.xml"));
-        std::fs::write(&file, document).unwrap();
+        std::fs::write(&file, document.as_ref()).unwrap();
         command.arg(file);
     }
     let output = command.output().expect("xmllint; install it with: apt-get install libxml2-utils");
