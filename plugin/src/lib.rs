@@ -37,6 +37,8 @@ mod options;
 mod publication;
 mod step;
 mod subscription;
+#[cfg(test)]
+mod tests;
 
 pub use description::{Description, describe};
 pub use handler::{Outcome, Presence};

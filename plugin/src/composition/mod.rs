@@ -5,6 +5,8 @@
 //! when it was published; it parses nothing.
 
 mod composed;
+#[doc(hidden)]
+pub mod fuzzing;
 mod identity;
 mod neutral;
 

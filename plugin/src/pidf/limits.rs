@@ -1,7 +1,7 @@
 /// Bounds on a published document; a breach is answered 413.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes of the body as received.
+    /// Bytes of the body as received; what becomes of it may have four times as many.
     pub bytes: usize,
     /// Elements within each other, the root included.
     pub depth: usize,

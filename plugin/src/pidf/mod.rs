@@ -4,11 +4,20 @@
 //! what has a place in the schema comes out canonical and in the schema's order, what has
 //! none is left out, elements of other namespaces are passed on.
 
+mod component;
 mod document;
+mod encoding;
 mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 mod lexical;
 mod limits;
 pub(crate) mod namespaces;
+mod place;
+mod reader;
+mod scope;
+mod values;
+mod writer;
 
 pub use document::{Component, Document, Kind, StoredDocument};
 pub use error::ReadError;
@@ -23,5 +32,6 @@ pub fn read(body: &[u8], limits: &Limits) -> Result<Document, ReadError> {
     if body.len() > limits.bytes {
         return Err(ReadError::TooLarge("bytes"));
     }
-    Err(ReadError::WrongRoot)
+    let (text, encoding) = encoding::decode(body)?;
+    reader::read(&text, encoding, limits)
 }

@@ -24,7 +24,6 @@ const fn known(uri: &'static str, prefix: &'static str, identified: bool) -> Kno
 /// Places in [`KNOWN`] that the reader asks for.
 pub(crate) const PIDF_INDEX: usize = 0;
 pub(crate) const DATA_MODEL_INDEX: usize = 1;
-pub(crate) const RPID_INDEX: usize = 2;
 pub(crate) const XSI_INDEX: usize = 12;
 pub(crate) const PIDF_ATTRIBUTE_INDEX: usize = 13;
 
