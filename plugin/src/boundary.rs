@@ -206,7 +206,8 @@ impl lifecycle::Guest for Component {
     fn describe() -> lifecycle::Description {
         let description = crate::describe();
         let own = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
-        let kind = |(prefix, name): &(u8, &str)| lifecycle::RecordKind { prefix: *prefix, name: (*name).to_owned() };
+        let kind =
+            |(prefix, name): &(u8, &str)| lifecycle::RecordKind { prefix: *prefix, name: (*name).to_owned() };
         lifecycle::Description {
             name: description.name.to_owned(),
             version: description.version.to_owned(),
@@ -225,8 +226,8 @@ impl lifecycle::Guest for Component {
             let crate::configuration::Problem { key, message } = problem;
             lifecycle::Problem { key, message }
         };
-        let presence =
-            Presence::configure(&json).map_err(|problems| problems.into_iter().map(told).collect::<Vec<_>>())?;
+        let presence = Presence::configure(&json)
+            .map_err(|problems| problems.into_iter().map(told).collect::<Vec<_>>())?;
         PRESENCE.with(|cell| cell.set(presence)).map_err(|_| {
             let message = "this instance was configured before".to_owned();
             vec![lifecycle::Problem { key: String::new(), message }]

@@ -103,9 +103,8 @@ impl Configuration {
         let domains = domains(&presence, problems);
         let expires = expires(&presence, problems);
         let notify_interval = presence.number("notify_interval", 0, 86_400, 5, problems);
-        let publish_rate = presence
-            .has("publish_rate")
-            .then(|| presence.number("publish_rate", 1, 1_000_000, 1, problems));
+        let publish_rate =
+            presence.has("publish_rate").then(|| presence.number("publish_rate", 1, 1_000_000, 1, problems));
 
         let rules = Section::of(whole, "", "rules", problems);
         rules.only(&["enabled", "default", "map_identities"], problems);

@@ -10,9 +10,9 @@
 
 use crate::delivery::{self, Progress};
 use crate::keys::{self, Id};
+use crate::ports::Durability;
 use crate::ports::{Entry, Instant};
 use crate::records::{self, Fanout, Subscription, Sweep};
-use crate::ports::Durability;
 use crate::step::Step;
 
 /// First byte of a post that carries a sweep on; the number of its chain follows.

@@ -64,7 +64,14 @@ impl Presence {
     }
 
     /// A timer fired.
-    pub fn on_timer(&self, host: &mut dyn Host, partition: &str, name: &[u8], _due: Instant, _payload: &[u8]) {
+    pub fn on_timer(
+        &self,
+        host: &mut dyn Host,
+        partition: &str,
+        name: &[u8],
+        _due: Instant,
+        _payload: &[u8],
+    ) {
         let mut step = Step::new(host, &self.configuration, partition);
         match (name.first(), Id::of_key(name)) {
             (Some(&keys::PUBLICATION), Some(id)) => expiry::publication(&mut step, id),
@@ -133,8 +140,12 @@ impl Presence {
             let status = refusal.status().0.to_string();
             let why = format!("{refusal:?}");
             let uri = message.uri().unwrap_or_default();
-            let fields =
-                [("method", message.method()), ("uri", uri), ("status", status.as_str()), ("why", why.as_str())];
+            let fields = [
+                ("method", message.method()),
+                ("uri", uri),
+                ("status", status.as_str()),
+                ("why", why.as_str()),
+            ];
             host.log(Level::Debug, "request refused", &fields);
         }
     }

@@ -82,7 +82,11 @@ impl Principal {
     pub fn of(message: &Message<'_>) -> Result<Self, Refusal> {
         let asserted = Asserted::of(message)?;
         let identities: Vec<Identity> = asserted.iter().map(|value| normalize(&value.uri)).collect();
-        if identities.is_empty() { Err(Refusal::Forbidden("No Asserted Identity")) } else { Ok(Self(identities)) }
+        if identities.is_empty() {
+            Err(Refusal::Forbidden("No Asserted Identity"))
+        } else {
+            Ok(Self(identities))
+        }
     }
 
     /// True if one of the asserted identities is this one, without regard to fundamental identity.

@@ -92,11 +92,14 @@ fn content(
     principal: &Principal,
     presentity: &Presentity<'_>,
 ) -> Result<Option<StoredDocument>, Refusal> {
-    let Some(body) = media::body(message, &["application/pidf+xml"], PUBLISH_ACCEPT)? else { return Ok(None) };
-    let document = pidf::read(body, &configuration.limits.document).map_err(|error| match error.status() {
-        413 => Refusal::TooLarge,
-        _ => Refusal::BadRequest(error.to_string()),
-    })?;
+    let Some(body) = media::body(message, &["application/pidf+xml"], PUBLISH_ACCEPT)? else {
+        return Ok(None);
+    };
+    let document =
+        pidf::read(body, &configuration.limits.document).map_err(|error| match error.status() {
+            413 => Refusal::TooLarge,
+            _ => Refusal::BadRequest(error.to_string()),
+        })?;
     authorization::publish_entity(principal, presentity, &document.entity)?;
     Ok(Some(document.content))
 }

@@ -122,7 +122,10 @@ impl<'a> Step<'a> {
 
     /// Forgets the document's record once there is neither a publication nor a watcher.
     pub fn tidy(&mut self, durability: Durability) {
-        if self.document().version == 0 || !self.is_empty(keys::PUBLICATION) || !self.is_empty(keys::SUBSCRIPTION) {
+        if self.document().version == 0
+            || !self.is_empty(keys::PUBLICATION)
+            || !self.is_empty(keys::SUBSCRIPTION)
+        {
             return;
         }
         self.host.delete(keys::DOCUMENT, durability);

@@ -78,8 +78,14 @@ fn create(
         subscription.state = State::Ending(Ending::Unsubscribed(state.view()));
         fetch(step, &subscription)?;
     } else {
-        let mut position =
-            Position { epoch: step.epoch(), cseq: 0, version: None, in_flight: None, owed: true, not_before: 0 };
+        let mut position = Position {
+            epoch: step.epoch(),
+            cseq: 0,
+            version: None,
+            in_flight: None,
+            owed: true,
+            not_before: 0,
+        };
         step.put(&id.key(keys::SUBSCRIPTION), &subscription, Durability::Durable);
         step.host.set_timer(&id.key(keys::SUBSCRIPTION), subscription.expires, b"");
         notify(step, id, &mut subscription, &mut position)?;

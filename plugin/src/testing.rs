@@ -324,7 +324,8 @@ impl Host for MemoryHost {
 
     fn scan(&mut self, prefix: &[u8], after: Option<&[u8]>, limit: u32) -> Vec<Entry> {
         self.cost.storage_calls += 1;
-        let fits = |(key, _): &Entry| key.starts_with(prefix) && after.is_none_or(|after| key.as_slice() > after);
+        let fits =
+            |(key, _): &Entry| key.starts_with(prefix) && after.is_none_or(|after| key.as_slice() > after);
         self.view().into_iter().filter(fits).take(limit as usize).collect()
     }
 

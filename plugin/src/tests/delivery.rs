@@ -1,6 +1,6 @@
 //! NOTIFYs to one watcher: one at a time, what answers mean, throttle.
 
-use super::scene::{HASTY, OPEN, Scene, pidf, pidf_of, ALICE};
+use super::scene::{ALICE, HASTY, OPEN, Scene, pidf, pidf_of};
 use crate::keys::SUBSCRIPTION;
 
 /// SUB-27: changes while a NOTIFY is in flight are merged into the next one.
@@ -47,7 +47,10 @@ fn a_watcher_that_is_gone_is_removed() {
         let mut scene = Scene::new(HASTY);
         scene.subscribe("bob", "");
         let notify = scene.only_notify();
-        scene.answer_with(&notify, &if status == 0 { String::new() } else { format!("SIP/2.0 {status} X\n\n") });
+        scene.answer_with(
+            &notify,
+            &if status == 0 { String::new() } else { format!("SIP/2.0 {status} X\n\n") },
+        );
         assert_eq!(scene.count(SUBSCRIPTION), 0, "{status}");
         assert!(scene.host.records(ALICE, b"").is_empty());
         assert_eq!(scene.host.timer_count(ALICE), 0);

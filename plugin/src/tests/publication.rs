@@ -54,7 +54,9 @@ fn only_the_own_document_is_taken() {
     assert_eq!(scene.publish("", &pidf_of(bob, "open", "")).status, 403);
     // A presence URI names the same presentity as the SIP URI (RFC 3856 5).
     assert_eq!(scene.publish("", &pidf_of("pres:alice@example.com", "open", "")).status, 200);
-    let text = format!("PUBLISH {ALICE} SIP/2.0\nTo: <{ALICE}>\nFrom: <{ALICE}>;tag=1\nCall-ID: a\nCSeq: 1 PUBLISH\nEvent: presence\n\n");
+    let text = format!(
+        "PUBLISH {ALICE} SIP/2.0\nTo: <{ALICE}>\nFrom: <{ALICE}>;tag=1\nCall-ID: a\nCSeq: 1 PUBLISH\nEvent: presence\n\n"
+    );
     assert_eq!(scene.request(&text).unwrap().status, 403, "without asserted identity");
 }
 
@@ -145,9 +147,13 @@ fn a_body_has_to_be_understood() {
     assert_eq!(answer.status, 415);
     assert_eq!(answer.header("Accept-Encoding"), Some("identity"));
     let tag = scene.publish_open();
-    let optional = format!("SIP-If-Match: {tag}\nContent-Type: text/plain\nContent-Disposition: x;handling=optional\n");
+    let optional =
+        format!("SIP-If-Match: {tag}\nContent-Type: text/plain\nContent-Disposition: x;handling=optional\n");
     assert_eq!(scene.publish(&optional, "ignored").status, 200, "an optional body counts as none");
-    assert_eq!(scene.publish("Content-Type: Application/PIDF+xml;charset=utf-8\n", &pidf("open")).status, 200);
+    assert_eq!(
+        scene.publish("Content-Type: Application/PIDF+xml;charset=utf-8\n", &pidf("open")).status,
+        200
+    );
 }
 
 /// PUB-09, PUB-22.
@@ -274,6 +280,7 @@ fn expiry_tells_the_watchers() {
     scene.watch("bob");
     scene.pass(59_000);
     assert!(scene.notifies().is_empty());
+    scene.host.flush();
     scene.host.advance(400_000);
     scene.crash(|_| false);
     scene.settle();
@@ -330,7 +337,9 @@ fn the_number_of_publications_is_limited() {
 fn options_tells_what_is_served() {
     let mut scene = Scene::new(HASTY);
     let request = |method: &str, uri: &str| {
-        format!("{method} {uri} SIP/2.0\nTo: <{uri}>\nFrom: <sip:x@y>;tag=1\nCall-ID: a\nCSeq: 1 {method}\n\n")
+        format!(
+            "{method} {uri} SIP/2.0\nTo: <{uri}>\nFrom: <sip:x@y>;tag=1\nCall-ID: a\nCSeq: 1 {method}\n\n"
+        )
     };
     let answer = scene.request(&request("OPTIONS", ALICE)).unwrap();
     assert_eq!(answer.status, 200);

@@ -9,7 +9,8 @@ use crate::testing::{Cost, Due, MemoryHost, Sent};
 pub const ALICE: &str = "sip:alice@example.com";
 
 /// A configuration in which everybody may watch.
-pub const OPEN: &str = r#"{"presence":{"domains":["example.com"]},"rules":{"enabled":true,"default":"allow"}}"#;
+pub const OPEN: &str =
+    r#"{"presence":{"domains":["example.com"]},"rules":{"enabled":true,"default":"allow"}}"#;
 /// As [`OPEN`], with no throttle.
 pub const HASTY: &str = r#"{"presence":{"domains":["example.com"],"notify_interval":0},
     "rules":{"enabled":true,"default":"allow"}}"#;
@@ -136,7 +137,8 @@ impl Scene {
         } else {
             format!("Contact: <sip:{watcher}@192.0.2.1:5070>\n")
         };
-        let event = if lines.contains("Event:") || lines.contains("NoEvent") { "" } else { "Event: presence\n" };
+        let event =
+            if lines.contains("Event:") || lines.contains("NoEvent") { "" } else { "Event: presence\n" };
         let text = format!(
             "SUBSCRIBE {ALICE} SIP/2.0\nTo: <{ALICE}>\nFrom: <sip:{watcher}@example.com>;tag=w-{watcher}\n\
              Call-ID: c-{watcher}\nCSeq: 1 SUBSCRIBE\n\

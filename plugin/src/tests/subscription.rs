@@ -75,7 +75,9 @@ fn the_event_has_to_be_served() {
 #[test]
 fn one_contact_is_needed() {
     let mut scene = Scene::new(OPEN);
-    for lines in ["NoContact: 1\n", "Contact: <sip:a@b>, <sip:c@d>\n", "Contact: <sip:a@b>\nContact: <sip:a@b>\n"] {
+    for lines in
+        ["NoContact: 1\n", "Contact: <sip:a@b>, <sip:c@d>\n", "Contact: <sip:a@b>\nContact: <sip:a@b>\n"]
+    {
         assert_eq!(scene.subscribe("bob", lines).status, 400, "{lines}");
     }
     assert_eq!(scene.count(SUBSCRIPTION), 0);
@@ -105,7 +107,12 @@ fn accept_is_honoured() {
     for accept in ["text/plain", "", "application/*;q=0", "application/pidf+xml;q=0, */*"] {
         assert_eq!(scene.subscribe("bob", &format!("Accept: {accept}\n")).status, 406, "{accept}");
     }
-    for accept in ["Application/PIDF+XML", "text/plain, application/*;q=0.1", "*/*", "a/b\nAccept: application/pidf+xml"] {
+    for accept in [
+        "Application/PIDF+XML",
+        "text/plain, application/*;q=0.1",
+        "*/*",
+        "a/b\nAccept: application/pidf+xml",
+    ] {
         assert_eq!(scene.subscribe("bob", &format!("Accept: {accept}\n")).status, 200, "{accept}");
     }
 }
@@ -126,7 +133,9 @@ fn with_rules_off_only_the_own_presence_may_be_watched() {
     let mut scene = Scene::new(r#"{"presence":{"domains":["example.com"]}}"#);
     assert_eq!(scene.subscribe("bob", "").status, 403);
     assert_eq!(scene.subscribe("alice", "").status, 200);
-    let text = format!("SUBSCRIBE {ALICE} SIP/2.0\nTo: <{ALICE}>\nFrom: <{ALICE}>;tag=1\nCall-ID: a\nCSeq: 1 SUBSCRIBE\nEvent: presence\nContact: <sip:a@b>\n\n");
+    let text = format!(
+        "SUBSCRIBE {ALICE} SIP/2.0\nTo: <{ALICE}>\nFrom: <{ALICE}>;tag=1\nCall-ID: a\nCSeq: 1 SUBSCRIBE\nEvent: presence\nContact: <sip:a@b>\n\n"
+    );
     assert_eq!(scene.request(&text).unwrap().status, 403, "without asserted identity");
 }
 
@@ -248,7 +257,11 @@ fn an_unknown_dialog_is_481() {
     assert_eq!(scene.resubscribe("bob", "x", 2, "").status, 481);
     assert_eq!(scene.resubscribe("carol", &tag, 2, "").status, 481, "other Call-ID and tag");
     scene.host.advance(3_600_000);
-    assert_eq!(scene.resubscribe("bob", &tag, 2, "").status, 481, "expired, though its timer has not fired yet");
+    assert_eq!(
+        scene.resubscribe("bob", &tag, 2, "").status,
+        481,
+        "expired, though its timer has not fired yet"
+    );
 }
 
 /// SUB-21, SUB-22, SUB-03: the id is repeated; another one would be another subscription.
