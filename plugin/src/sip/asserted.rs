@@ -67,3 +67,51 @@ impl Privacy {
         Ok(privacy)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::owned::OwnedMessage;
+    use super::*;
+
+    fn of(lines: &str) -> Result<Vec<String>, Malformed> {
+        let owned = OwnedMessage::request("SUBSCRIBE", "sip:a@b.com", lines, b"").unwrap();
+        Asserted::of(&owned.view()).map(|a| a.iter().map(|v| v.uri_text.to_owned()).collect())
+    }
+
+    /// RFC 3325 9.1 and 10 (SIP-31, AUTH-04).
+    #[test]
+    fn one_of_each_kind_is_taken_and_more_refused() {
+        let both = ["sip:fluffy@cisco.com".to_owned(), "tel:+14085264000".to_owned()];
+        assert_eq!(of(""), Ok(vec![]));
+        assert_eq!(
+            of(
+                "P-Asserted-Identity: tel:+14085264000\r\nP-Asserted-Identity: \"Cullen, J\" <sip:fluffy@cisco.com>\r\n"
+            ),
+            Ok(both.to_vec())
+        );
+        assert_eq!(
+            of("P-Asserted-Identity: <sip:fluffy@cisco.com>, <tel:+14085264000>\r\n"),
+            Ok(both.to_vec())
+        );
+        for lines in [
+            "P-Asserted-Identity: <sip:a@b.com>, <sips:a@b.com>\r\n",
+            "P-Asserted-Identity: tel:+1\r\nP-Asserted-Identity: tel:+2\r\n",
+            "P-Asserted-Identity: <mailto:a@b.com>\r\n",
+            "P-Asserted-Identity: alice\r\n",
+        ] {
+            assert_eq!(of(lines), Err(Malformed("P-Asserted-Identity")), "{lines}");
+        }
+    }
+
+    /// RFC 3323 4.2, RFC 3325 9.3.
+    #[test]
+    fn privacy_values_are_read() {
+        let of = |lines: &str| {
+            let owned = OwnedMessage::request("SUBSCRIBE", "sip:a@b.com", lines, b"").unwrap();
+            Privacy::of(&owned.view()).unwrap()
+        };
+        assert_eq!(of(""), Privacy::default());
+        assert_eq!(of("Privacy: header; ID;critical\r\n"), Privacy { id: true, none: false, any: true });
+        assert_eq!(of("Privacy: none\r\n"), Privacy { id: false, none: true, any: false });
+    }
+}

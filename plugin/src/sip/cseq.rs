@@ -30,3 +30,29 @@ impl<'a> CSeq<'a> {
         Self::parse(message.required(HeaderName::CSeq)?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 3261 20.16; RFC 4475 3.1.1.1 and 3.1.2.4.
+    #[test]
+    fn number_and_method_are_read() {
+        assert_eq!(CSeq::parse("4711 INVITE"), Ok(CSeq { number: 4711, method: "INVITE" }));
+        assert_eq!(CSeq::parse("0009   INVITE"), Ok(CSeq { number: 9, method: "INVITE" }));
+        assert_eq!(CSeq::parse("2147483647 A").map(|c| c.number), Ok(0x7fff_ffff));
+        for text in [
+            "",
+            "1",
+            "INVITE",
+            "2147483648 A",
+            "36893488147419103232 REGISTER",
+            "-1 A",
+            "+1 A",
+            "1 A B",
+            "1 (A)",
+        ] {
+            assert_eq!(CSeq::parse(text), Err(Malformed("CSeq")), "{text}");
+        }
+    }
+}

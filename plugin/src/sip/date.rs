@@ -124,3 +124,73 @@ fn civil_from_days(days: i64) -> (i64, i64, i64) {
     let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
     (year_of_era + era * 400 + i64::from(month <= 2), month, day)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// RFC 3339 5.8.
+    #[test]
+    fn examples_of_the_rfc_are_read() {
+        for (text, instant) in [
+            ("1985-04-12T23:20:50.52Z", 482_196_050_520),
+            ("1996-12-19T16:39:57-08:00", 851_042_397_000),
+            ("1996-12-20T00:39:57z", 851_042_397_000),
+            ("1990-12-31T23:59:60Z", 662_688_000_000),
+            ("1990-12-31T15:59:60-08:00", 662_688_000_000),
+            ("1937-01-01T12:00:27.87+00:20", 0),
+            ("1970-01-01t00:00:00.0019+00:00", 1),
+            ("2000-02-29T00:00:00Z", 951_782_400_000),
+        ] {
+            assert_eq!(parse(text), Ok(instant), "{text}");
+        }
+    }
+
+    #[test]
+    fn broken_dates_are_refused() {
+        for text in [
+            "",
+            "2026",
+            "2026-01-31",
+            "2026-01-31T12:00:00",
+            "2026-02-29T12:00:00Z",
+            "1900-02-29T12:00:00Z",
+            "2026-13-01T12:00:00Z",
+            "2026-00-01T12:00:00Z",
+            "2026-04-31T12:00:00Z",
+            "2026-01-31 12:00:00Z",
+            "2026-01-31T24:00:00Z",
+            "2026-01-31T12:60:00Z",
+            "2026-01-31T12:00:61Z",
+            "2026-01-31T12:00:00.Z",
+            "2026-01-31T12:00:00+0100",
+            "2026-01-31T12:00:00+24:00",
+            "2026-01-31T12:00:00ZZ",
+            "2026-01-31T12:00:00Z ",
+            "+026-01-31T12:00:00Z",
+        ] {
+            assert_eq!(parse(text), Err(WHAT), "{text}");
+        }
+    }
+
+    #[test]
+    fn instants_are_written_in_utc_with_milliseconds() {
+        assert_eq!(format(0), "1970-01-01T00:00:00.000Z");
+        assert_eq!(format(482_196_050_520), "1985-04-12T23:20:50.520Z");
+        assert_eq!(format(951_782_399_999), "2000-02-28T23:59:59.999Z");
+        assert_eq!(format(Instant::MAX), "9999-12-31T23:59:59.999Z");
+    }
+
+    proptest! {
+        #[test]
+        fn writing_and_reading_are_inverse(instant in 0..253_402_300_800_000u64) {
+            prop_assert_eq!(parse(&format(instant)), Ok(instant));
+        }
+
+        #[test]
+        fn later_instants_have_greater_text(a in 0..253_402_300_800_000u64, b in 0..253_402_300_800_000u64) {
+            prop_assert_eq!(a.cmp(&b), format(a).cmp(&format(b)));
+        }
+    }
+}

@@ -70,7 +70,9 @@ impl<'a> Dialog<'a> {
     pub fn create(request: &Message<'a>, local_tag: &'a str) -> Result<Self, Malformed> {
         let from = request.required(HeaderName::From)?;
         let local = request.required(HeaderName::To)?;
-        NameAddr::parse(local, "To")?;
+        if NameAddr::parse(local, "To")?.tag().is_some() {
+            return Err(Malformed("To"));
+        }
         let target = single_contact(request)?.ok_or(Malformed("Contact"))?;
         Ok(Self {
             call_id: request.required(HeaderName::CallId)?.into(),
@@ -164,12 +166,24 @@ impl<'a> Dialog<'a> {
 /// The URI without what must not stand in a Request-URI: headers and `method` (RFC 3261 19.1.1).
 fn request_uri<'u>(hop: &NameAddr<'u>) -> Cow<'u, str> {
     let Uri::Sip(sip) = hop.uri else { return Cow::Borrowed(hop.uri_text) };
-    let bare = hop.uri_text.split('?').next().unwrap_or_default();
-    let bare = if sip.headers.is_empty() { hop.uri_text } else { bare };
+    let headers = match sip.headers.as_str() {
+        "" => 0,
+        headers => headers.len() + 1,
+    };
+    let bare = &hop.uri_text[..hop.uri_text.len() - headers];
     if sip.params.get("method").is_none() {
         return Cow::Borrowed(bare);
     }
-    Cow::Owned(bare.to_owned())
+    let mut uri = bare[..bare.len() - sip.params.as_str().len() - 1].to_owned();
+    for (name, value) in sip.params.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("method")) {
+        uri.push(';');
+        uri.push_str(name);
+        if let Some(value) = value {
+            uri.push('=');
+            uri.push_str(value);
+        }
+    }
+    Cow::Owned(uri)
 }
 
 fn single_contact<'a>(message: &Message<'a>) -> Result<Option<&'a str>, Malformed> {
@@ -199,3 +213,6 @@ fn record_routes<'a>(request: &Message<'a>) -> Result<Cow<'a, str>, Malformed> {
     }
     Ok(routes)
 }
+
+#[cfg(test)]
+mod tests;

@@ -38,3 +38,31 @@ pub fn is_plainly_encoded(message: &Message<'_>) -> bool {
         .values(HeaderName::ContentEncoding)
         .all(|coding| coding.is_ok_and(|coding| coding.eq_ignore_ascii_case("identity")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::owned::OwnedMessage;
+    use super::*;
+
+    /// RFC 3261 20.11 (SIP-09).
+    #[test]
+    fn handling_is_required_unless_said_otherwise() {
+        let parse = |text| Disposition::parse(text).map(|d| (d.kind, d.optional));
+        assert_eq!(parse("session"), Ok(("session", false)));
+        assert_eq!(parse("alert ; Handling=Optional;x=y"), Ok(("alert", true)));
+        assert_eq!(parse("session;handling=required"), Ok(("session", false)));
+        for text in ["", ";handling=optional", "a b", "a;handling="] {
+            assert_eq!(parse(text), Err(Malformed("Content-Disposition")), "{text}");
+        }
+    }
+
+    #[test]
+    fn any_coding_but_identity_is_told() {
+        let plain = |lines: &str| {
+            let owned = OwnedMessage::request("PUBLISH", "sip:a@b.com", lines, b"").unwrap();
+            is_plainly_encoded(&owned.view())
+        };
+        assert!(plain("") && plain("e: Identity\r\n"));
+        assert!(!plain("Content-Encoding: gzip\r\n") && !plain("e: identity, gzip\r\n"));
+    }
+}

@@ -55,3 +55,38 @@ pub fn suppress_if_match<'a>(message: &Message<'a>) -> Result<Option<&'a str>, M
     let line = message.single(HeaderName::SuppressIfMatch)?;
     line.map(|text| check(text).map_err(|_| Malformed("Suppress-If-Match"))).transpose()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::owned::OwnedMessage;
+    use super::*;
+
+    fn of(lines: &str) -> Result<Option<String>, Malformed> {
+        let owned = OwnedMessage::request("PUBLISH", "sip:a@b.com", lines, b"").unwrap();
+        if_match(&owned.view()).map(|tag| tag.map(str::to_owned))
+    }
+
+    /// RFC 3903 6 step 3 (PUB-03).
+    #[test]
+    fn one_tag_is_read_and_several_are_refused() {
+        assert_eq!(of(""), Ok(None));
+        assert_eq!(of("SIP-If-Match: dx200xyz\r\n"), Ok(Some("dx200xyz".into())));
+        for lines in [
+            "SIP-If-Match: a, b\r\n",
+            "SIP-If-Match: a\r\nSIP-If-Match: b\r\n",
+            "SIP-If-Match: a\r\nSIP-If-Match: a\r\n",
+            "SIP-If-Match:\r\n",
+            "SIP-If-Match: a b\r\n",
+            "SIP-If-Match: \"a\"\r\n",
+        ] {
+            assert_eq!(of(lines), Err(Malformed("SIP-If-Match")), "{lines}");
+        }
+    }
+
+    #[test]
+    fn new_tags_are_tokens() {
+        let tag = EntityTag::from_random(&[0xff; 10]);
+        assert_eq!(tag.as_str(), "7777777777777777");
+        assert_eq!(EntityTag::parse(tag.as_str()), Ok(tag));
+    }
+}

@@ -58,3 +58,54 @@ impl<'a> Event<'a> {
         self.package.split('.').skip(1)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::owned::OwnedMessage;
+    use super::*;
+
+    fn event(lines: &str) -> Result<(String, Option<String>), EventError> {
+        let owned = OwnedMessage::request("SUBSCRIBE", "sip:a@b.com", lines, b"").unwrap();
+        Event::of(&owned.view()).map(|e| (e.package.to_owned(), e.id.map(str::to_owned)))
+    }
+
+    /// RFC 6665 4.2.3 and 8.2.1 (SUB-02).
+    #[test]
+    fn missing_and_several_types_are_told_apart() {
+        assert_eq!(event(""), Err(EventError::Missing));
+        for several in
+            ["Event: presence, dialog\r\n", "Event: presence\r\no: dialog\r\n", "Event: a;id=1, b\r\n"]
+        {
+            assert_eq!(event(several), Err(EventError::Malformed), "{several}");
+        }
+        for broken in [
+            "Event:\r\n",
+            "Event: a..b\r\n",
+            "Event: .a\r\n",
+            "Event: a b\r\n",
+            "Event: a;id\r\n",
+            "Event: a;\r\n",
+        ] {
+            assert_eq!(event(broken), Err(EventError::Malformed), "{broken}");
+        }
+        assert_eq!(event("o: presence ; ID=a1;x=y\r\n"), Ok(("presence".into(), Some("a1".into()))));
+    }
+
+    /// RFC 6665 8.2.1 (SUB-03).
+    #[test]
+    fn types_and_ids_compare_byte_by_byte() {
+        let parse = |text| Event::parse(text).unwrap();
+        assert_eq!(parse("presence;x=1"), parse("presence ;y=2"));
+        assert_ne!(parse("Presence"), parse("presence"));
+        assert_ne!(parse("presence;id=a"), parse("presence;id=A"));
+        assert_ne!(parse("presence;id=a"), parse("presence"));
+    }
+
+    #[test]
+    fn templates_are_split_off() {
+        let event = Event::parse("presence.winfo.winfo").unwrap();
+        assert_eq!(event.base(), "presence");
+        assert_eq!(event.templates().collect::<Vec<_>>(), ["winfo", "winfo"]);
+        assert_eq!(Event::parse("presence").unwrap().templates().count(), 0);
+    }
+}

@@ -94,3 +94,36 @@ impl Digits {
 pub fn push_number(text: &mut String, number: u64) {
     text.push_str(Digits::default().write(number));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn lines_are_written_as_they_go_on_the_wire() {
+        let mut headers = HeaderBlock::new();
+        headers.line("Event", "presence").number("Expires", 3600).number("Min-Expires", 0);
+        headers.list("Accept", ["a/b", "c/d"]).list("Allow", []).parts("CSeq", &["1", " ", "NOTIFY"]);
+        let text =
+            "Event: presence\r\nExpires: 3600\r\nMin-Expires: 0\r\nAccept: a/b, c/d\r\nCSeq: 1 NOTIFY\r\n";
+        assert_eq!(headers.finish().unwrap(), text.as_bytes());
+    }
+
+    #[test]
+    fn nothing_breaks_out_of_its_line() {
+        for value in ["a\r\nRoute: <sip:evil.com>", "a\nb", "a\rb", "a\0b"] {
+            let mut headers = HeaderBlock::new();
+            headers.line("Event", "presence").line("Subject", value);
+            assert!(headers.finish().is_err(), "{value:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn digits_are_those_of_the_formatter(number in any::<u64>()) {
+            let mut digits = Digits::default();
+            prop_assert_eq!(digits.write(number), number.to_string());
+        }
+    }
+}

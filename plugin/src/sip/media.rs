@@ -159,3 +159,73 @@ impl<'a> Accept<'a> {
         best.map(|(_, media)| media)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::owned::OwnedMessage;
+    use super::*;
+
+    const PIDF: &str = "application/pidf+xml";
+
+    fn quality(accept: &str, media: &str) -> Option<u16> {
+        Accept::parse(accept).unwrap().quality(&MediaType::parse(media).unwrap())
+    }
+
+    /// RFC 3261 20.1 (SUB-11).
+    #[test]
+    fn the_most_specific_range_decides() {
+        assert_eq!(quality("application/pidf+xml", "APPLICATION/PIDF+xml"), Some(1000));
+        assert_eq!(quality("*/*;q=0.1", PIDF), Some(100));
+        assert_eq!(quality("*/*, application/*;q=0", PIDF), None);
+        assert_eq!(quality("application/*;q=0, application/pidf+xml;q=0.5", PIDF), Some(500));
+        assert_eq!(quality("application/pidf+xml;q=0, */*", PIDF), None);
+        assert_eq!(quality("text/*, application/xml", PIDF), None);
+        assert_eq!(quality("text/html;level=1;q=0.3, text/html;q=0.7", "text/html;level=1"), Some(300));
+        assert_eq!(quality("text/html;level=1;q=0.3, text/html;q=0.7", "text/html;level=2"), Some(700));
+        assert_eq!(quality("text/html;level=\"1\";q=0.3;x=y", "text/html;level=1"), Some(300));
+        assert_eq!(quality("text/html;level=1", "text/html"), None);
+    }
+
+    /// SUB-10: an absent Accept is not an empty one.
+    #[test]
+    fn an_empty_accept_accepts_nothing() {
+        let of = |lines: &str| {
+            let owned = OwnedMessage::request("SUBSCRIBE", "sip:a@b.com", lines, b"").unwrap();
+            Accept::of(&owned.view()).map(|a| a.map(|a| a.quality(&MediaType::parse(PIDF).unwrap())))
+        };
+        assert_eq!(of(""), Ok(None));
+        assert_eq!(of("Accept:\r\n"), Ok(Some(None)));
+        assert_eq!(of("Accept: text/plain\r\nAccept: a/b , application/pidf+xml\r\n"), Ok(Some(Some(1000))));
+        assert_eq!(of("Accept: pidf\r\n"), Err(Malformed("Accept")));
+    }
+
+    #[test]
+    fn broken_ranges_and_types_are_refused() {
+        for text in ["a", "a/", "/b", "*/b", "a/b;q=2", "a/b;q", "a/b c", "a/b;"] {
+            assert!(Accept::parse(text).is_err(), "{text}");
+        }
+        for text in ["", "a", "a/b;c", "a/b/c"] {
+            let parsed = MediaType::parse(text);
+            assert!(parsed.is_err() || text == "a/b;c", "{text}");
+        }
+    }
+
+    #[test]
+    fn the_server_s_order_breaks_ties() {
+        let offers = ["application/pidf+xml", "application/pidf-diff+xml", "text/plain"]
+            .map(|t| MediaType::parse(t).unwrap());
+        let best = |text| Accept::parse(text).unwrap().best(&offers).map(|m| m.subtype);
+        assert_eq!(best("*/*"), Some("pidf+xml"));
+        assert_eq!(best("application/pidf+xml;q=0.2, application/pidf-diff+xml"), Some("pidf-diff+xml"));
+        assert_eq!(best("image/*"), None);
+    }
+
+    /// RFC 3261 20.15, RFC 2045 5.1.
+    #[test]
+    fn media_types_compare_without_case_and_order() {
+        let parse = |text| MediaType::parse(text).unwrap();
+        assert!(parse("application/pidf+xml;charset=\"UTF-8\"").is(PIDF));
+        assert_eq!(parse("Text/Html; charset=UTF-8;a=1"), parse("text/html;A=1;charset=\"utf-8\""));
+        assert_ne!(parse("text/html;a=1"), parse("text/html"));
+    }
+}

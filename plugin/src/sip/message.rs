@@ -219,3 +219,55 @@ impl<'a> Iterator for Values<'a, '_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::owned::OwnedMessage;
+    use super::*;
+
+    fn message() -> OwnedMessage {
+        let text = b"SUBSCRIBE sip:a@b.com SIP/2.0\r\n\
+            o: presence\r\nAccept : application/pidf+xml,\r\n application/xpidf+xml\r\n\
+            ACCEPT: text/plain;x=\"a,b\",,\r\nX-New: 1\r\nTo: \xff\r\nt: sip:b@c.com\r\nExpires:\r\n\r\nbody\r\n";
+        OwnedMessage::parse(text).unwrap()
+    }
+
+    /// RFC 3261 7.3.1 and 7.3.3 (SIP-19).
+    #[test]
+    fn joined_repeated_folded_and_compact_headers_are_alike() {
+        let owned = message();
+        let message = owned.view();
+        assert_eq!((message.method(), message.uri()), ("SUBSCRIBE", Ok("sip:a@b.com")));
+        assert_eq!(message.first(HeaderName::Event), Ok(Some("presence")));
+        assert_eq!(message.count(HeaderName::Accept), 2);
+        let values: Vec<_> = message.values(HeaderName::Accept).map(Result::unwrap).collect();
+        assert_eq!(values, ["application/pidf+xml", "application/xpidf+xml", "text/plain;x=\"a,b\""]);
+        assert_eq!(message.single(HeaderName::Accept), Err(Malformed("Accept")));
+        assert_eq!(message.first(HeaderName::Expires), Ok(Some("")));
+        assert_eq!(message.values(HeaderName::Expires).count(), 0);
+        assert_eq!(message.other("x-new"), Ok(Some("1")));
+        assert_eq!(message.other("Accept"), Ok(None));
+        assert_eq!(message.required(HeaderName::Route), Err(Malformed("Route")));
+        assert!(message.has(HeaderName::Accept) && !message.has(HeaderName::Route));
+        assert_eq!(message.body(), b"body\r\n");
+    }
+
+    #[test]
+    fn broken_utf8_hurts_only_who_asks() {
+        let owned = message();
+        let message = owned.view();
+        assert_eq!(message.first(HeaderName::To), Err(Malformed("To")));
+        let lines: Vec<_> = message.lines(HeaderName::To).collect();
+        assert_eq!(lines, [Err(Malformed("To")), Ok("sip:b@c.com")]);
+        let values: Vec<_> = message.values(HeaderName::To).collect();
+        assert_eq!(values, lines);
+    }
+
+    #[test]
+    fn responses_have_a_status() {
+        let owned = OwnedMessage::parse(b"SIP/2.0 202 Accepted\nCSeq: 1 NOTIFY\n\n").unwrap();
+        let message = owned.view();
+        assert_eq!((message.status(), message.method()), (Some(202), ""));
+        assert_eq!(message.required(HeaderName::CSeq), Ok("1 NOTIFY"));
+    }
+}

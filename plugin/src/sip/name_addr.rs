@@ -90,3 +90,68 @@ impl<'a> NameAddr<'a> {
 fn may_be_bare(byte: u8) -> bool {
     is_token_byte(byte) || byte >= 0x80 || matches!(byte, b' ' | b'\t')
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> NameAddr<'_> {
+        NameAddr::parse(text, "To").unwrap_or_else(|e| panic!("{text}: {e}"))
+    }
+
+    /// RFC 3261 20.10, 20.20, 20.39.
+    #[test]
+    fn examples_of_the_rfc_are_read() {
+        let contact = parse(r#""Mr. Watson" <sip:watson@worcester.bell-telephone.com>;q=0.7; expires=3600"#);
+        assert_eq!(contact.display_name().unwrap(), "Mr. Watson");
+        assert_eq!(contact.uri_text, "sip:watson@worcester.bell-telephone.com");
+        assert_eq!((contact.q(), contact.expires(), contact.tag()), (Some(700), Some(3600), None));
+        let from = parse("sip:+12125551212@server.phone2net.com;tag=887s");
+        assert_eq!((from.tag(), from.display_name()), (Some("887s"), None));
+        assert!(!from.uri.has_param("tag"));
+        let to = parse("The Operator <sip:operator@cs.columbia.edu;tag=uri>;tag=287447");
+        assert_eq!((to.tag(), to.display_name().unwrap().as_ref()), (Some("287447"), "The Operator"));
+        assert!(to.uri.has_param("tag"));
+    }
+
+    /// RFC 4475 3.1.1.1, 3.1.1.2, 3.1.1.4, 3.1.1.6 (SIP-20).
+    #[test]
+    fn odd_values_of_the_torture_messages_are_read() {
+        let from = parse(r#""J Rosenberg \\\""       <sip:jdrosen@example.com>    ;   tag = 98asjd8"#);
+        assert_eq!(from.display_name().unwrap(), r#"J Rosenberg \""#);
+        assert_eq!(from.tag(), Some("98asjd8"));
+        let to = parse("sip:vivekg@chair-dnrc.example.com ;   tag    = 1918181833n");
+        assert_eq!((to.uri_text, to.tag()), ("sip:vivekg@chair-dnrc.example.com", Some("1918181833n")));
+        assert_eq!(parse("caller<sip:caller@example.com>;tag=323").display_name().unwrap(), "caller");
+        let odd = parse(
+            "token1~` token2'+_ token3*%!.- <sip:mundane@example.com>;fromParam''~+*_!.-%=\"\u{440}\";tag=_token~1'+`*%!-.",
+        );
+        assert_eq!(odd.tag(), Some("_token~1'+`*%!-."));
+        assert!(parse("<sip:services.example.com;lr;unknownwith=value;unknown-no-value>").is_loose_router());
+        assert!(!parse("<sip:a.com>;lr").is_loose_router());
+        assert!(matches!(parse("<http://www.example.com>;tag=3").uri, Uri::Other(_)));
+        assert_eq!(parse("\"\" <sip:a@b.com>").display_name(), None);
+    }
+
+    /// RFC 4475 3.1.2.6, 3.1.2.13 to 3.1.2.15 and values without a URI.
+    #[test]
+    fn broken_values_are_refused() {
+        for text in [
+            "\"Mr. J. User <sip:j.user@example.com>",
+            "sip:user@example.com?Route=%3Csip:sip.example.com%3E",
+            "sip:a,b@example.com",
+            "\"Watson, Thomas\" < sip:t.watson@example.org >",
+            "Bell, Alexander <sip:a.g.bell@example.com>;tag=43",
+            "\"a\" sip:b@c.com",
+            "\"a\" b <sip:b@c.com>",
+            "<sip:a@b.com",
+            "<>",
+            "*",
+            "",
+            "<sip:a@b.com> tag=1",
+            "<sip:a@b.com>;tag=",
+        ] {
+            assert!(NameAddr::parse(text, "To").is_err(), "{text}");
+        }
+    }
+}

@@ -25,3 +25,21 @@ pub fn supports(message: &Message<'_>, option: &str) -> bool {
         .into_iter()
         .any(|name| message.values(name).any(|tag| tag.is_ok_and(|tag| tag.eq_ignore_ascii_case(option))))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::owned::OwnedMessage;
+    use super::*;
+
+    /// RFC 3261 8.2.2.3 (SIP-08).
+    #[test]
+    fn exactly_the_unknown_tags_are_told() {
+        let lines = "Require: nothingSupportsThis, EventList\r\nRequire: 100rel\r\nk: Path , timer\r\n";
+        let owned = OwnedMessage::request("SUBSCRIBE", "sip:a@b.com", lines, b"").unwrap();
+        let message = owned.view();
+        assert_eq!(unknown_required(&message, &["eventlist"]), Ok(vec!["nothingSupportsThis", "100rel"]));
+        assert!(supports(&message, "path") && supports(&message, "100rel") && !supports(&message, "gruu"));
+        let broken = OwnedMessage::request("SUBSCRIBE", "sip:a@b.com", "Require: a b\r\n", b"").unwrap();
+        assert_eq!(unknown_required(&broken.view(), &[]), Err(Malformed("Require")));
+    }
+}

@@ -44,6 +44,12 @@ impl OwnedMessage {
         Some(Self { bytes, start, fields, body })
     }
 
+    /// A request from its parts; `headers` are lines, each ended by a line end. None if a part breaks the first line.
+    pub fn request(method: &str, uri: &str, headers: &str, body: &[u8]) -> Option<Self> {
+        let head = [method, " ", uri, " SIP/2.0\r\n", headers, "\r\n"].concat();
+        Self::parse(&[head.as_bytes(), body].concat())
+    }
+
     /// The view that the parsers take.
     pub fn view(&self) -> Message<'_> {
         let fields = self.fields.iter().copied();

@@ -1,7 +1,7 @@
 //! Header parameters: `;name=value` (RFC 3261 25.1 `generic-param`).
 
 use super::Malformed;
-use super::lex::{is_token, quoted_end, split_outside, trim};
+use super::lex::{ByteSet, is_token, quoted_end, split_outside, trim};
 use std::borrow::Cow;
 
 /// The parameters of a header value, checked but not copied.
@@ -79,13 +79,14 @@ impl<'a> Param<'a> {
     }
 }
 
+static VALUE: ByteSet = ByteSet::visible_except(b"\"<>,;");
+
 /// token / host (IPv6 too) / quoted-string; bytes beyond the grammar that do no harm are let through.
 fn is_value(text: &str) -> bool {
     if text.starts_with('"') {
         return quoted_end(text) == Some(text.len());
     }
-    !text.is_empty()
-        && !text.bytes().any(|b| b <= b' ' || matches!(b, b'"' | b'<' | b'>' | b',' | b';' | 0x7f))
+    !text.is_empty() && VALUE.has_all(text.as_bytes())
 }
 
 /// A quoted string without its quotes and escapes; other text as it is.
@@ -105,4 +106,48 @@ pub fn unquote(text: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_found_in_any_case() {
+        let params = Params::parse(r#" ; tag = 98asjd8 ;lr; x="a;\"b" ;q=0.33"#, "To").unwrap();
+        assert_eq!(params.value("TAG"), Some("98asjd8"));
+        assert!(params.has("lr") && !params.has("l"));
+        assert_eq!(params.value("lr"), None);
+        assert_eq!(params.get("X").unwrap().text(), "a;\"b");
+        assert_eq!(params.iter().count(), 4);
+        assert!(Params::parse(" ", "To").unwrap().is_empty());
+    }
+
+    #[test]
+    fn broken_parameters_are_refused() {
+        for text in [
+            "x",
+            ";",
+            ";;a",
+            ";a;",
+            ";=b",
+            ";a=",
+            ";a=\"b",
+            ";a=\"b\"c",
+            ";a b",
+            ";a=b c",
+            ";a=b,c",
+            ";a=<b>",
+        ] {
+            assert_eq!(Params::parse(text, "To"), Err(Malformed("To")), "{text}");
+        }
+    }
+
+    #[test]
+    fn quotes_and_escapes_are_removed() {
+        assert_eq!(unquote(r#""J Rosenberg \\\"""#), r#"J Rosenberg \""#);
+        assert_eq!(unquote("plain"), "plain");
+        assert_eq!(unquote("\""), "\"");
+        assert_eq!(unquote("\"\\\""), "");
+    }
 }

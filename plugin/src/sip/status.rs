@@ -58,3 +58,18 @@ impl Status {
         matches!(self.0, 200..=299)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 3903 11.2.1, RFC 6665 8.3.2, RFC 3261 21.4.17.
+    #[test]
+    fn reason_phrases_are_those_of_the_rfcs() {
+        assert_eq!(Status::CONDITIONAL_REQUEST_FAILED.reason(), "Conditional Request Failed");
+        assert_eq!(Status::BAD_EVENT.reason(), "Bad Event");
+        assert_eq!(Status::INTERVAL_TOO_BRIEF.reason(), "Interval Too Brief");
+        assert_eq!(Status(499).reason(), "Request Failure");
+        assert!(Status(202).is_success() && !Status(300).is_success());
+    }
+}

@@ -44,8 +44,11 @@ pub enum Reason {
     },
     /// The resource is no more.
     NoResource,
-    /// The state will not change.
-    Invariant,
+    /// The state will not change. A large retry-after keeps RFC 3265 watchers away.
+    Invariant {
+        /// Seconds to wait.
+        retry_after: Option<u32>,
+    },
 }
 
 impl Reason {
@@ -58,13 +61,15 @@ impl Reason {
             Self::Timeout => "timeout",
             Self::Giveup { .. } => "giveup",
             Self::NoResource => "noresource",
-            Self::Invariant => "invariant",
+            Self::Invariant { .. } => "invariant",
         }
     }
 
     const fn retry_after(self) -> Option<u32> {
         match self {
-            Self::Probation { retry_after } | Self::Giveup { retry_after } => retry_after,
+            Self::Probation { retry_after }
+            | Self::Giveup { retry_after }
+            | Self::Invariant { retry_after } => retry_after,
             _ => None,
         }
     }
@@ -154,5 +159,66 @@ impl<'a> ReceivedState<'a> {
     /// The Subscription-State of a NOTIFY.
     pub fn of(message: &Message<'a>) -> Result<Self, Malformed> {
         Self::parse(message.required(HeaderName::SubscriptionState)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(state: SubscriptionState) -> String {
+        let mut headers = HeaderBlock::new();
+        state.write(&mut headers);
+        String::from_utf8(headers.finish().unwrap()).unwrap()
+    }
+
+    /// RFC 6665 4.1.3 (SUB-13, SUB-14).
+    #[test]
+    fn live_states_tell_the_time_and_ends_the_reason() {
+        use SubscriptionState::*;
+        for (state, text) in [
+            (Active { expires: 3599 }, "active;expires=3599"),
+            (Pending { expires: 0 }, "pending;expires=0"),
+            (Terminated(Reason::Timeout), "terminated;reason=timeout"),
+            (Terminated(Reason::Deactivated), "terminated;reason=deactivated"),
+            (Terminated(Reason::Rejected), "terminated;reason=rejected"),
+            (Terminated(Reason::NoResource), "terminated;reason=noresource"),
+            (Terminated(Reason::Giveup { retry_after: None }), "terminated;reason=giveup"),
+            (
+                Terminated(Reason::Probation { retry_after: Some(60) }),
+                "terminated;reason=probation;retry-after=60",
+            ),
+            (
+                Terminated(Reason::Invariant { retry_after: Some(9) }),
+                "terminated;reason=invariant;retry-after=9",
+            ),
+        ] {
+            assert_eq!(written(state), format!("Subscription-State: {text}\r\n"));
+            let received = ReceivedState::parse(text).unwrap();
+            let (kind, expires) = match state {
+                Active { expires } => (StateKind::Active, Some(expires)),
+                Pending { expires } => (StateKind::Pending, Some(expires)),
+                Terminated(_) => (StateKind::Terminated, None),
+            };
+            assert_eq!((received.kind, received.expires), (kind, expires));
+            if let Terminated(reason) = state {
+                assert_eq!(
+                    (received.reason, received.retry_after),
+                    (Some(reason.as_str()), reason.retry_after())
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn states_of_others_are_read_leniently() {
+        let read = |text| ReceivedState::parse(text).map(|s| (s.kind, s.expires, s.reason));
+        assert_eq!(read("Active ; Expires=99999999999"), Ok((StateKind::Active, Some(u32::MAX), None)));
+        assert_eq!(read("terminated;reason=\"odd\";x"), Ok((StateKind::Terminated, None, Some("\"odd\""))));
+        assert_eq!(read("terminated"), Ok((StateKind::Terminated, None, None)));
+        assert_eq!(read("waiting"), Ok((StateKind::Other, None, None)));
+        for text in ["", ";expires=1", "active;expires", "active;expires=-1", "a b"] {
+            assert_eq!(read(text), Err(Malformed("Subscription-State")), "{text}");
+        }
     }
 }

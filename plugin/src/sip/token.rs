@@ -20,3 +20,34 @@ pub fn token(random: &[u8]) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// RFC 4648 10, in lower case and without padding.
+    #[test]
+    fn test_vectors_of_the_rfc() {
+        for (bytes, text) in [
+            ("", ""),
+            ("f", "my"),
+            ("fo", "mzxq"),
+            ("foo", "mzxw6"),
+            ("foob", "mzxw6yq"),
+            ("fooba", "mzxw6ytb"),
+            ("foobar", "mzxw6ytboi"),
+        ] {
+            assert_eq!(token(bytes.as_bytes()), text);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn different_bytes_give_different_tokens(a in any::<[u8; 10]>(), b in any::<[u8; 10]>()) {
+            prop_assert_eq!(a == b, token(&a) == token(&b));
+            prop_assert_eq!(token(&a).len(), 16);
+            prop_assert!(super::super::lex::is_token(&token(&a)));
+        }
+    }
+}

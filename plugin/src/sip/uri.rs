@@ -9,11 +9,17 @@ pub use host::Host;
 pub use params::UriParams;
 pub use tel::TelUri;
 
+use super::lex::ByteSet;
 use super::{Identity, Malformed};
 use escape::{same_unescaped, valid_part, write_normal_user};
 use memchr::memchr;
 
 const WHAT: Malformed = Malformed("URI");
+
+// What may stand unescaped (RFC 3261 25.1; RFC 3859 3.3 for the local part of pres URIs).
+static USER: ByteSet = ByteSet::alphanumeric_and(b"-_.!~*'()&=+$,;?/");
+static PASSWORD: ByteSet = ByteSet::alphanumeric_and(b"-_.!~*'()&=+$,");
+static LOCAL_PART: ByteSet = ByteSet::alphanumeric_and(b"-_.!~*'()&=+$,;?/:");
 
 /// A URI, parsed.
 ///
@@ -93,6 +99,15 @@ impl<'a> Uri<'a> {
             return Err(WHAT);
         }
         Ok(Self::Other(OtherUri { scheme, rest }))
+    }
+
+    /// Parses a Request-URI: a URI that must not carry headers (RFC 3261 19.1.1; RFC 4475 3.1.2.11).
+    pub fn parse_request_uri(text: &'a str) -> Result<Self, Malformed> {
+        match Self::parse(text) {
+            Ok(Self::Sip(sip)) if !sip.headers.is_empty() => Err(Malformed("Request-URI")),
+            Ok(uri) => Ok(uri),
+            Err(_) => Err(Malformed("Request-URI")),
+        }
     }
 
     /// Scheme in lower case; as written for an unknown one.
@@ -184,8 +199,8 @@ impl<'a> SipUri<'a> {
                 None => (Some(info), None),
             },
         };
-        if user.is_some_and(|user| user.is_empty() || !valid_part(user, b"&=+$,;?/"))
-            || password.is_some_and(|password| !valid_part(password, b"&=+$,"))
+        if user.is_some_and(|user| user.is_empty() || !valid_part(user, &USER))
+            || password.is_some_and(|password| !valid_part(password, &PASSWORD))
         {
             return Err(WHAT);
         }
@@ -210,7 +225,7 @@ impl<'a> PresUri<'a> {
             Some(mark) => (&rest[..mark], UriParams::parse_headers(&rest[mark + 1..])?),
             None => (rest, UriParams::default()),
         };
-        if user.is_empty() || !valid_part(user, b"&=+$,;?/:") {
+        if user.is_empty() || !valid_part(user, &LOCAL_PART) {
             return Err(WHAT);
         }
         Ok(Self { user, host: Host::parse(host)?, headers })

@@ -1,17 +1,22 @@
 //! `%HH` escapes in URIs.
 
+use super::super::lex::ByteSet;
+
 /// RFC 2396 `mark`: with letters and digits the characters whose escapes mean themselves.
 fn is_unreserved(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-        || matches!(byte, b'-' | b'_' | b'.' | b'!' | b'~' | b'*' | b'\'' | b'(' | b')')
+    static UNRESERVED: ByteSet = ByteSet::alphanumeric_and(b"-_.!~*'()");
+    UNRESERVED.has(byte)
 }
 
-/// True if every byte is unreserved, one of `more`, or part of a complete escape.
-pub(super) fn valid_part(text: &str, more: &[u8]) -> bool {
+/// True if every byte is in the set or part of a complete escape.
+pub(super) fn valid_part(text: &str, set: &ByteSet) -> bool {
     let bytes = text.as_bytes();
+    if set.has_all(bytes) {
+        return true;
+    }
     let mut at = 0;
     while let Some(&byte) = bytes.get(at) {
-        if is_unreserved(byte) || more.contains(&byte) {
+        if set.has(byte) {
             at += 1;
         } else if byte == b'%' && escaped(bytes, at).is_some() {
             at += 3;

@@ -1,11 +1,14 @@
 //! Host part of a URI (RFC 3261 25.1; RFC 5954 for IPv6).
 
 use super::super::Malformed;
-use super::super::lex::saturating_number;
+use super::super::lex::{ByteSet, saturating_number};
 use std::fmt::Write;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 const WHAT: Malformed = Malformed("host");
+
+/// Underscores are in no host name, but they are in use.
+static LABEL: ByteSet = ByteSet::alphanumeric_and(b"-_");
 
 /// A host. Addresses compare by value (RFC 5954 4.2), names without case.
 #[derive(Clone, Copy, Debug)]
@@ -23,16 +26,15 @@ impl<'a> Host<'a> {
     pub fn parse(text: &'a str) -> Result<Self, Malformed> {
         if let Some(rest) = text.strip_prefix('[') {
             let inner = rest.strip_suffix(']').ok_or(WHAT)?;
-            return inner.parse().map(Self::V6).map_err(|_| WHAT);
+            return parse_v6(inner).map(Self::V6);
         }
-        if let Ok(address) = text.parse() {
+        if text.starts_with(|c: char| c.is_ascii_digit())
+            && let Ok(address) = text.parse()
+        {
             return Ok(Self::V4(address));
         }
         let name = text.strip_suffix('.').unwrap_or(text);
-        // Underscores are in no host name, but they are in use.
-        let fits = |label: &str| {
-            !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
-        };
+        let fits = |label: &str| !label.is_empty() && LABEL.has_all(label.as_bytes());
         let top = name.rsplit('.').next().unwrap_or_default();
         if name.len() > 255
             || !top.starts_with(|c: char| c.is_ascii_alphabetic())
@@ -71,6 +73,17 @@ impl<'a> Host<'a> {
             Self::V6(address) => write!(out, "[{address}]"),
         };
     }
+}
+
+/// An IPv6 address without brackets. The grammar of RFC 3261 made some peers write three
+/// colons before an IPv4 part; RFC 5118 4.10 asks to take that for two.
+fn parse_v6(text: &str) -> Result<Ipv6Addr, Malformed> {
+    let parsed = text.parse();
+    match text.split_once(":::") {
+        Some((front, back)) if back.contains('.') => [front, "::", back].concat().parse(),
+        _ => parsed,
+    }
+    .map_err(|_| WHAT)
 }
 
 impl PartialEq for Host<'_> {

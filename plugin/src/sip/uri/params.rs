@@ -1,9 +1,15 @@
 //! Parameters and headers of a URI: lists of `name=value`.
 
 use super::super::Malformed;
+use super::super::lex::ByteSet;
+use super::Host;
 use super::escape::{same_unescaped, same_unescaped_any_case, valid_part};
 
 const WHAT: Malformed = Malformed("URI parameter");
+
+// What may stand unescaped. Headers are let through with a little more than RFC 3261 25.1 has.
+static PARAM: ByteSet = ByteSet::alphanumeric_and(b"-_.!~*'()[]/:&+$");
+static HEADER: ByteSet = ByteSet::alphanumeric_and(b"-_.!~*'()[]/?:+$;,@");
 
 /// More than this in one URI is taken for an attack: comparing is quadratic.
 const MOST: usize = 64;
@@ -21,23 +27,22 @@ pub struct UriParams<'a> {
 impl<'a> UriParams<'a> {
     /// Parses what follows the first semicolon.
     pub(super) fn parse(raw: &'a str) -> Result<Self, Malformed> {
-        Self { raw, separator: b';' }.checked(b"[]/:&+$")
+        Self { raw, separator: b';' }.checked(&PARAM)
     }
 
     /// Parses what follows the question mark.
     pub(super) fn parse_headers(raw: &'a str) -> Result<Self, Malformed> {
-        let list = Self { raw, separator: b'&' }.checked(b"[]/?:+$;,@")?;
+        let list = Self { raw, separator: b'&' }.checked(&HEADER)?;
         if list.iter().all(|(_, value)| value.is_some()) { Ok(list) } else { Err(WHAT) }
     }
 
-    fn checked(self, more: &[u8]) -> Result<Self, Malformed> {
+    fn checked(self, set: &ByteSet) -> Result<Self, Malformed> {
         if self.raw.is_empty() {
             return Err(WHAT);
         }
         for (count, (name, value)) in self.iter().enumerate() {
-            let fits = !name.is_empty()
-                && valid_part(name, more)
-                && value.is_none_or(|value| valid_part(value, more));
+            let fits =
+                !name.is_empty() && valid_part(name, set) && value.is_none_or(|value| valid_part(value, set));
             // A name must not occur twice (RFC 3261 19.1.1); header fields may.
             let twice = || {
                 self.separator == b';'
@@ -115,7 +120,15 @@ impl<'a> UriParams<'a> {
 pub(super) fn same_value(a: Option<&str>, b: Option<&str>) -> bool {
     match (a, b) {
         (None, None) => true,
-        (Some(a), Some(b)) => same_unescaped_any_case(a, b),
+        (Some(a), Some(b)) => same_unescaped_any_case(a, b) || same_address(a, b),
+        _ => false,
+    }
+}
+
+/// Both are IPv6 addresses with the same value, as `maddr` may hold them (RFC 5954 4.2).
+fn same_address(a: &str, b: &str) -> bool {
+    match (Host::parse(a), Host::parse(b)) {
+        (Ok(Host::V6(a)), Ok(Host::V6(b))) => a == b,
         _ => false,
     }
 }

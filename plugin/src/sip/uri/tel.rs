@@ -1,6 +1,7 @@
 //! Telephone numbers (RFC 3966).
 
 use super::super::Malformed;
+use super::escape::{same_unescaped_any_case, write_normal_user};
 use super::params::{UriParams, same_value};
 
 const WHAT: Malformed = Malformed("tel URI");
@@ -52,7 +53,9 @@ impl<'a> TelUri<'a> {
             if context.starts_with('+') {
                 out.extend(plain(context));
             } else {
-                out.extend(context.chars().map(|c| c.to_ascii_lowercase()));
+                let start = out.len();
+                write_normal_user(context, out);
+                out[start..].make_ascii_lowercase();
             }
         }
     }
@@ -72,8 +75,8 @@ impl PartialEq for TelUri<'_> {
     fn eq(&self, other: &Self) -> bool {
         let same = |name: &str, a: Option<&str>, b: Option<&str>| {
             let number = |v: Option<&str>| v.is_some_and(|v| v.starts_with('+'));
-            let separated = name.eq_ignore_ascii_case("ext")
-                || (name.eq_ignore_ascii_case("phone-context") && number(a) && number(b));
+            let separated = same_unescaped_any_case(name, "ext")
+                || (same_unescaped_any_case(name, "phone-context") && number(a) && number(b));
             match (a, b) {
                 (Some(a), Some(b)) if separated => plain(a).eq(plain(b)),
                 _ => same_value(a, b),
