@@ -15,6 +15,7 @@ pub mod endpoint;
 pub mod message;
 pub mod phone;
 pub mod pidf;
+pub mod process;
 pub mod rng;
 pub mod server;
 pub mod subscription;
