@@ -124,3 +124,41 @@ fn publish_again(scene: &mut Scene, round: u32) {
     let lines = tag.map(|tag| format!("SIP-If-Match: {tag}\n")).unwrap_or_default();
     assert_eq!(scene.publish(&lines, &pidf_of(ALICE, "open", &note)).status, 200);
 }
+
+/// One timer serves all whose turn has not come: the earliest sets it, and the others do not starve.
+#[test]
+fn the_earliest_turn_sets_the_timer() {
+    let mut scene = Scene::new(super::scene::OPEN);
+    scene.watch("bob");
+    scene.watch("carol");
+    publish(&mut scene, "one");
+    for notify in scene.notifies() {
+        let busy = notify.header("Call-ID") == Some("c-bob");
+        let text = if busy { "SIP/2.0 503 Busy\nRetry-After: 20\n\n" } else { "SIP/2.0 200 OK\n\n" };
+        scene.answer_with(&notify, text);
+    }
+    publish(&mut scene, "two");
+    scene.pass(5_000);
+    assert_eq!(scene.only_notify().header("Call-ID"), Some("c-carol"));
+    scene.answer_all();
+    scene.pass(15_000);
+    assert_eq!(scene.only_notify().header("Call-ID"), Some("c-bob"));
+}
+
+/// Positions without a subscription do not hide those of others.
+#[test]
+fn a_stray_position_confuses_nobody() {
+    use crate::ports::{Durability, Host};
+    let mut scene = crowd(40);
+    scene.host.begin(Some(ALICE));
+    for number in 0..30u64 {
+        let mut key = vec![crate::keys::POSITION];
+        key.extend_from_slice(&number.to_be_bytes());
+        scene.host.put(&key, b"", Durability::Durable, None);
+    }
+    scene.host.commit();
+    publish(&mut scene, "one");
+    scene.settle();
+    assert_eq!(by_watcher(&scene).len(), 40);
+    assert!(scene.notifies().iter().all(|notify| notify.cseq() == 2));
+}

@@ -76,3 +76,15 @@ fn an_acknowledged_publication_survives() {
     scene.crash(|_| false);
     assert_eq!(scene.publish(&format!("SIP-If-Match: {tag}\n"), "").status, 200);
 }
+
+/// SUB-12 over a crash, for a refresh: that it was answered is durable, so its NOTIFY is due, too.
+#[test]
+fn the_notify_of_a_refresh_survives_a_crash() {
+    let mut scene = Scene::new(HASTY);
+    let tag = scene.watch("bob");
+    scene.host.flush();
+    assert_eq!(scene.resubscribe("bob", &tag, 2, "").status, 200);
+    scene.crash(|_| false);
+    scene.settle();
+    assert_eq!(scene.notifies().len(), 1);
+}
