@@ -104,9 +104,11 @@ impl Default for Overload {
 pub struct TcpLimits {
     /// Most connections at one time; further ones are closed at once.
     pub connections: usize,
-    /// Milliseconds without a byte from the peer, or with one message unfinished, after which a
-    /// connection is closed. Real time, not the stack's clock.
+    /// Milliseconds without a byte from the peer after which a connection is closed. Real time, as all of
+    /// these, not the stack's clock.
     pub idle: u64,
+    /// Milliseconds that one message may take from its first byte to its last.
+    pub message: u64,
     /// Most bytes waiting to be written to one peer; a peer that reads slower is disconnected.
     pub write_queue: usize,
     /// Milliseconds that opening a connection may take.
@@ -115,6 +117,12 @@ pub struct TcpLimits {
 
 impl Default for TcpLimits {
     fn default() -> Self {
-        TcpLimits { connections: 10_000, idle: 600_000, write_queue: 4 * 1024 * 1024, connect: 5_000 }
+        TcpLimits {
+            connections: 10_000,
+            idle: 600_000,
+            message: 32_000,
+            write_queue: 4 * 1024 * 1024,
+            connect: 5_000,
+        }
     }
 }
