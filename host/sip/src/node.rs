@@ -140,6 +140,7 @@ impl Node {
         match udp.send(bytes, to) {
             Ok(crate::transport::Sent::Now) => {}
             Ok(crate::transport::Sent::Later) => self.metrics.send_waits.inc(),
+            Ok(crate::transport::Sent::Lost) => self.metrics.send_errors.inc(),
             Err(error) => {
                 self.metrics.send_errors.inc();
                 tracing::debug!(%error, %to, "sending UDP");

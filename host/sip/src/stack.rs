@@ -29,8 +29,21 @@ pub struct Stack {
 /// What the stop ends.
 #[derive(Debug)]
 struct Running {
+    node: Arc<Node>,
     threads: Vec<JoinHandle<()>>,
-    runtime: Runtime,
+    runtime: Option<Runtime>,
+}
+
+impl Drop for Running {
+    /// Also for a stack whose last handle is dropped without a stop. Waits for nothing: the place may be
+    /// asynchronous.
+    fn drop(&mut self) {
+        self.node.stop.store(true, Ordering::Release);
+        self.node.wake_up();
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 impl Stack {
@@ -39,11 +52,6 @@ impl Stack {
     /// # Errors
     /// What the operating system says if a listener cannot be bound or a thread cannot be started.
     pub fn start(config: StackConfig, clock: Arc<dyn Clock>, core: Arc<dyn Core>) -> io::Result<Stack> {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .thread_name("sip-tcp")
-            .enable_all()
-            .build()?;
         let mut addrs = Vec::new();
         let mut listeners = Listeners { udp: Vec::new(), tcp: Vec::new() };
         let mut accepting = Vec::new();
@@ -60,7 +68,8 @@ impl Stack {
                     local
                 }
                 Transport::Tcp => {
-                    let listener = runtime.block_on(tokio::net::TcpListener::bind(address)).map_err(at)?;
+                    let listener = std::net::TcpListener::bind(address).map_err(at)?;
+                    listener.set_nonblocking(true)?;
                     let local = listener.local_addr()?;
                     listeners.tcp.push(Advertised::new(transport, local, advertise));
                     accepting.push(listener);
@@ -69,9 +78,16 @@ impl Stack {
             };
             addrs.push((transport, local));
         }
-        let resolver = {
+        // Only now, since a runtime must not be dropped on an error where the caller is asynchronous.
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("sip-tcp")
+            .enable_all()
+            .build()?;
+        let (resolver, accepting) = {
             let _guard = runtime.enter();
-            Resolver::from_system()
+            let accepting = accepting.into_iter().map(tokio::net::TcpListener::from_std);
+            (Resolver::from_system(), accepting.collect::<io::Result<Vec<_>>>())
         };
         let threads_each = match config.udp_threads {
             0 => thread::available_parallelism().map_or(1, usize::from),
@@ -79,19 +95,21 @@ impl Stack {
         };
         let runtime_handle = runtime.handle().clone();
         let node = Node::new(Parts { config, clock, core, listeners, resolver, runtime: runtime_handle });
-        let stack = Stack {
-            node,
-            addrs: addrs.into(),
-            running: Arc::new(Mutex::new(Some(Running { threads: Vec::new(), runtime }))),
-        };
-        if let Err(error) = stack.serve(threads_each) {
-            stack.stop();
-            return Err(error);
+        let running = Running { node: node.clone(), threads: Vec::new(), runtime: Some(runtime) };
+        let stack = Stack { node, addrs: addrs.into(), running: Arc::new(Mutex::new(Some(running))) };
+        let served = stack.serve(threads_each).and(accepting);
+        match served {
+            Ok(accepting) => {
+                for listener in accepting {
+                    stack.node.tcp.listen(listener);
+                }
+                Ok(stack)
+            }
+            Err(error) => {
+                stack.stop();
+                Err(error)
+            }
         }
-        for listener in accepting {
-            stack.node.tcp.listen(listener);
-        }
-        Ok(stack)
     }
 
     fn serve(&self, threads_each: usize) -> io::Result<()> {
@@ -155,14 +173,14 @@ impl Stack {
     /// second call does nothing. UDP ports are free once the last handle is dropped; the stack itself lets go
     /// of the core here.
     pub fn stop(&self) {
-        let Some(running) = self.running.lock().take() else { return };
+        let Some(mut running) = self.running.lock().take() else { return };
         self.node.stop.store(true, Ordering::Release);
         self.node.wake_up();
         for (udp, _) in &self.node.listeners.udp {
             udp.wake(running.threads.len());
         }
         let me = thread::current().id();
-        for handle in running.threads {
+        for handle in running.threads.drain(..) {
             // A thread cannot wait for itself, if the core stops the stack from within a call.
             if handle.thread().id() != me && handle.join().is_err() {
                 tracing::error!("a SIP thread had panicked");
@@ -173,7 +191,7 @@ impl Stack {
         while self.node.metrics.tcp_connections.get() > 0 && Instant::now() < end {
             thread::sleep(Duration::from_millis(2));
         }
-        running.runtime.shutdown_background();
+        drop(running);
         self.node.give_up();
     }
 }

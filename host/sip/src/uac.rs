@@ -162,10 +162,12 @@ impl Node {
                 continue;
             }
             let keys: Vec<Key> = mine.map(|(_, key, ..)| *key).collect();
-            let waits = udp.send_all(&batch, |at, errno| {
+            let (waits, lost) = udp.send_all(&batch, |at, errno| {
                 failed.extend(keys.get(at).map(|key| (*key, errno.to_string())));
             });
             self.metrics.send_waits.add(waits);
+            // Lost ones are sent again by Timer E.
+            self.metrics.send_errors.add(lost);
         }
         for (key, error) in failed {
             self.transport_failed(key, error);

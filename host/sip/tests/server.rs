@@ -284,3 +284,17 @@ fn what_the_core_hands_in_cannot_break_the_response_apart() {
     assert!(!answer.lines().any(|line| line.starts_with("Evil")), "{answer}");
     assert!(answer.starts_with("SIP/2.0 200 "));
 }
+
+#[tokio::test]
+async fn a_stack_lives_within_an_asynchronous_program() {
+    let server = Server::start(|_| {});
+    let peer = Peer::new();
+    peer.send(server.udp(), request("OPTIONS", "a1", peer.addr(), ""));
+    assert!(peer.receive().starts_with("SIP/2.0 200 "));
+    let taken = rollcall_sip::StackConfig {
+        listen: vec![(rollcall_sip::Transport::Udp, server.udp())],
+        ..rollcall_sip::StackConfig::default()
+    };
+    let error = rollcall_sip::Stack::start(taken, server.clock.clone(), server.core.clone()).unwrap_err();
+    assert!(error.to_string().starts_with(&format!("cannot listen on udp:{}: ", server.udp())), "{error}");
+}

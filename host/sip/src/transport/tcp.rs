@@ -227,9 +227,8 @@ impl Tcp {
             serving.close();
             // What is queued still leaves, but a peer that does not read cannot keep it for ever.
             let abort = writer.abort_handle();
-            if serving.deaf.load(Ordering::Acquire) {
-                abort.abort();
-            } else if tokio::time::timeout(Duration::from_secs(5), writer).await.is_err() {
+            let grace = if serving.deaf.load(Ordering::Acquire) { 0 } else { 5 };
+            if tokio::time::timeout(Duration::from_secs(grace), writer).await.is_err() {
                 abort.abort();
             }
             tcp.metrics.tcp_connections.dec();

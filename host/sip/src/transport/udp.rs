@@ -116,9 +116,13 @@ impl Udp {
     }
 
     /// Sends datagrams in order, many in one system call. `failed` gets the position of each that cannot be
-    /// sent; the number of those that had to wait is returned.
-    pub(crate) fn send_all(&self, all: &[(Bytes, SocketAddr)], mut failed: impl FnMut(usize, Errno)) -> u64 {
-        let mut waits = 0;
+    /// sent; how many had to wait, and how many were lost, is returned.
+    pub(crate) fn send_all(
+        &self,
+        all: &[(Bytes, SocketAddr)],
+        mut failed: impl FnMut(usize, Errno),
+    ) -> (u64, u64) {
+        let (mut waits, mut lost) = (0, 0);
         let mut at = 0;
         while at < all.len() {
             let batch = all.get(at..(at + BATCH).min(all.len())).unwrap_or_default();
@@ -133,6 +137,7 @@ impl Udp {
                 if let Some((bytes, to)) = all.get(at) {
                     match self.send(bytes, *to) {
                         Ok(Sent::Later) => waits += 1,
+                        Ok(Sent::Lost) => lost += 1,
                         Ok(Sent::Now) => {}
                         Err(errno) => failed(at, errno),
                     }
@@ -140,7 +145,7 @@ impl Udp {
                 at += 1;
             }
         }
-        waits
+        (waits, lost)
     }
 
     /// Sends as many as the kernel takes in one call, and says how many those were.
@@ -164,8 +169,10 @@ impl Udp {
             backlog.push_back((bytes, to));
             self.waiting.fetch_add(1, Ordering::AcqRel);
             self.more.notify_one();
+            Sent::Later
+        } else {
+            Sent::Lost
         }
-        Sent::Later
     }
 
     /// Sends what has to wait, until `stop`. Runs on a thread of its own, which may block.
@@ -216,6 +223,8 @@ pub(crate) enum Sent {
     Now,
     /// It waits for room in the kernel's buffer.
     Later,
+    /// Too many wait already.
+    Lost,
 }
 
 fn to_std(address: &SockaddrStorage) -> Option<SocketAddr> {
@@ -225,4 +234,53 @@ fn to_std(address: &SockaddrStorage) -> Option<SocketAddr> {
         _ => return None,
     };
     Some(SocketAddr::new(address.ip().to_canonical(), address.port()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_had_to_wait_leaves_in_order_and_nothing_overtakes_it() {
+        let udp = Udp::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
+        peer.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        let to = peer.local_addr().unwrap();
+        let message = |n: u8| Bytes::from(vec![n]);
+        assert_eq!(udp.queue(message(0), to), Sent::Later);
+        assert_eq!(udp.send(&message(1), to), Ok(Sent::Later), "behind the one that waits");
+        let batch = [(message(2), to), (message(3), to)];
+        assert_eq!(udp.send_all(&batch, |_, errno| panic!("{errno}")), (2, 0));
+        let stop = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| udp.drain(&stop));
+            for n in 0..4 {
+                let mut buffer = [9; 8];
+                assert_eq!(peer.recv(&mut buffer).unwrap(), 1);
+                assert_eq!(buffer[0], n);
+            }
+            stop.store(true, Ordering::Release);
+            udp.wake(0);
+        });
+        assert_eq!(udp.send(&message(4), to), Ok(Sent::Now), "the way is free again");
+    }
+
+    #[test]
+    fn one_bad_address_does_not_stop_a_batch() {
+        let udp = Udp::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
+        peer.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        let to = peer.local_addr().unwrap();
+        let nowhere = "255.255.255.255:9".parse().unwrap();
+        let batch: Vec<(Bytes, SocketAddr)> =
+            (0..70u8).map(|n| (Bytes::from(vec![n]), if n % 33 == 5 { nowhere } else { to })).collect();
+        let mut failed = Vec::new();
+        udp.send_all(&batch, |at, _| failed.push(at));
+        assert_eq!(failed, [5, 38]);
+        for n in (0..70u8).filter(|n| n % 33 != 5) {
+            let mut buffer = [0; 8];
+            peer.recv(&mut buffer).unwrap();
+            assert_eq!(buffer[0], n);
+        }
+    }
 }
