@@ -104,6 +104,8 @@ impl Default for Overload {
 pub struct TcpLimits {
     /// Most connections at one time; further ones are closed at once.
     pub connections: usize,
+    /// Most connections with one address, so that one peer cannot take all of them.
+    pub per_address: usize,
     /// Milliseconds without a byte from the peer after which a connection is closed. Real time, as all of
     /// these, not the stack's clock.
     pub idle: u64,
@@ -119,6 +121,7 @@ impl Default for TcpLimits {
     fn default() -> Self {
         TcpLimits {
             connections: 10_000,
+            per_address: 2_000,
             idle: 600_000,
             message: 32_000,
             write_queue: 4 * 1024 * 1024,

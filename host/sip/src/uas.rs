@@ -12,7 +12,7 @@ use crate::wire::{
 };
 
 /// Methods whose transactions a CANCEL may be about (RFC 3261 9.2).
-const CANCELLABLE: [&str; 13] = [
+const CANCELLABLE: [&str; 12] = [
     "SUBSCRIBE",
     "PUBLISH",
     "NOTIFY",
@@ -25,7 +25,6 @@ const CANCELLABLE: [&str; 13] = [
     "REFER",
     "UPDATE",
     "PRACK",
-    "PING",
 ];
 /// The longest pause that a peer can ask for, in seconds.
 const LONGEST_PAUSE: u64 = 86_400;

@@ -133,6 +133,24 @@ fn slow_and_surplus_connections_are_closed() {
 }
 
 #[test]
+fn one_address_cannot_take_all_connections() {
+    let server = Server::start(|config| config.tcp.per_address = 1);
+    let mut first = Client::connect(&server);
+    let message = first.request("a1");
+    first.send(message);
+    assert!(first.receive().starts_with("SIP/2.0 200 "));
+    assert!(Client::connect(&server).is_closed());
+    drop(first);
+    while server.stack.metrics().tcp_connections.get() > 0 {
+        std::thread::yield_now();
+    }
+    let mut next = Client::connect(&server);
+    let message = next.request("a2");
+    next.send(message);
+    assert!(next.receive().starts_with("SIP/2.0 200 "), "the place is free again");
+}
+
+#[test]
 fn a_peer_that_does_not_read_is_cut_off_and_others_are_served() {
     let server = Server::start(|config| config.tcp.write_queue = 64 * 1024);
     let mut deaf = Client::connect(&server);

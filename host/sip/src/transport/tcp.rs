@@ -1,7 +1,8 @@
 //! TCP connections: accepted and opened, reused for both directions, each with a bounded queue.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::collections::hash_map::Entry;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -86,6 +87,7 @@ impl Connection {
 struct Registry {
     by_id: HashMap<ConnectionId, (Arc<Connection>, SocketAddr)>,
     by_peer: HashMap<SocketAddr, ConnectionId>,
+    by_address: HashMap<IpAddr, usize>,
     opening: HashMap<SocketAddr, Vec<Job>>,
 }
 
@@ -209,6 +211,11 @@ impl Tcp {
             if registry.by_id.len() >= self.limits.connections {
                 return None;
             }
+            let from_there = registry.by_address.entry(peer.ip()).or_default();
+            if *from_there >= self.limits.per_address {
+                return None;
+            }
+            *from_there += 1;
             registry.by_id.insert(id, (connection.clone(), peer));
             registry.by_peer.insert(peer, id);
         }
@@ -239,6 +246,12 @@ impl Tcp {
     fn forget(&self, id: ConnectionId, peer: SocketAddr) {
         let mut registry = self.registry.lock();
         registry.by_id.remove(&id);
+        if let Entry::Occupied(mut count) = registry.by_address.entry(peer.ip()) {
+            *count.get_mut() -= 1;
+            if *count.get() == 0 {
+                count.remove();
+            }
+        }
         if registry.by_peer.get(&peer) == Some(&id) {
             registry.by_peer.remove(&peer);
         }
