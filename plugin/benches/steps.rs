@@ -1,6 +1,9 @@
 //! What the presence logic itself costs, natively and without a host: the steps of the hot paths
 //! over a plain map.
 
+// A bench measures time and may panic; the logic under test does neither.
+#![allow(missing_docs, clippy::disallowed_methods, clippy::expect_used, clippy::panic)]
+
 use std::collections::BTreeMap;
 use std::hint::black_box;
 

@@ -12,11 +12,14 @@ use crate::delivery::{self, Progress};
 use crate::keys::{self, Id};
 use crate::ports::Durability;
 use crate::ports::{Entry, Instant};
-use crate::records::{self, Fanout, Subscription, Sweep};
-use crate::step::Step;
+use crate::records::{self, Fanout, Position, Subscription, Sweep};
+use crate::step::{FORGOTTEN, Step};
 
 /// First byte of a post that carries a sweep on; the number of its chain follows.
 const SWEEP: u8 = b'f';
+
+/// NOTIFYs that are younger when recovery begins may have been sent after the start already.
+const YOUNG: u64 = 1_000;
 
 /// Least time between sweeps over more watchers than fit one step, in milliseconds.
 const PAUSE: u64 = 1_000;
@@ -27,15 +30,17 @@ pub fn changed(step: &mut Step<'_>) {
     start(step, limit);
 }
 
-/// Starts a sweep without doing more in this step than posting. Whatever sweep there
-/// was is given up.
-pub fn restart(step: &mut Step<'_>) {
+/// The host has started anew: begins a sweep without doing more in this step than posting.
+/// Whatever sweep there was is given up. After a stop in order, too, NOTIFYs may be
+/// unanswered of which nothing will be heard.
+pub fn recover(step: &mut Step<'_>) {
     let before = step.fanout();
     if step.is_empty(keys::SUBSCRIPTION) {
         step.put_fanout(&before, &Fanout::default());
         return;
     }
-    let sweep = Sweep { chain: step.draw(), cursor: None, until: None, again: None, put_off: None };
+    let recovering = Some(step.now.saturating_sub(YOUNG));
+    let sweep = Sweep { chain: step.draw(), recovering, ..Sweep::default() };
     post(step, &sweep);
     step.put_fanout(&before, &Fanout { sweep: Some(sweep), put_off: None });
 }
@@ -76,7 +81,7 @@ fn start(step: &mut Step<'_>, limit: u32) {
         step.put_fanout(&before, &Fanout { sweep: Some(sweep), ..before });
         return;
     }
-    let sweep = Sweep { chain: 0, cursor: None, until: None, again: None, put_off: None };
+    let sweep = Sweep::default();
     run(step, before, sweep, limit, false);
 }
 
@@ -133,15 +138,35 @@ fn pass(step: &mut Step<'_>, sweep: &mut Sweep, limit: u32) -> bool {
             Found::IsNot => step.position_from(None, &subscription),
             Found::Beyond => step.position(id, &subscription),
         };
+        if let Some(forgotten) = sweep.recovering {
+            recheck(sweep, forgotten, &mut position);
+        }
         match delivery::advance(step, id, &mut subscription, &mut position) {
             Progress::Sent => step.put_position(id, &position, Durability::Relaxed),
-            Progress::Wait(until) => {
-                sweep.put_off = Some(sweep.put_off.map_or(until, |earlier| earlier.min(until)));
-            }
+            Progress::Wait(until) => sweep.leave(until),
             Progress::Quiet | Progress::Broken => {}
         }
     }
     subscriptions.len() < limit as usize
+}
+
+/// A NOTIFY in flight that the host knows nothing of any more is due again: at once if it is
+/// surely one of before the start, else once it must have been answered.
+fn recheck(sweep: &mut Sweep, forgotten: Instant, position: &mut Position) {
+    let Some(sent) = position.in_flight else { return };
+    if sent.since < forgotten {
+        position.in_flight = None;
+        position.owed = true;
+    } else {
+        sweep.leave(sent.since + FORGOTTEN);
+    }
+}
+
+impl Sweep {
+    /// Leaves a subscription for another sweep at that time.
+    fn leave(&mut self, until: Instant) {
+        self.put_off = Some(self.put_off.map_or(until, |earlier| earlier.min(until)));
+    }
 }
 
 fn scan(step: &mut Step<'_>, kind: u8, after: Option<Id>, limit: u32) -> Vec<Entry> {

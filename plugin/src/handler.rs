@@ -102,7 +102,7 @@ impl Presence {
     /// and who may lag is notified with the newest state.
     pub fn on_recovery(&self, host: &mut dyn Host, partition: &str) {
         let mut step = Step::new(host, &self.configuration, partition);
-        fanout::restart(&mut step);
+        fanout::recover(&mut step);
     }
 
     fn request(

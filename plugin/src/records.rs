@@ -156,7 +156,7 @@ pub struct Fanout {
 }
 
 /// A pass over the subscriptions in order of their ids, carried on by posts to self.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sweep {
     /// Names the chain of posts, so that a post of an earlier chain is recognised.
     pub chain: u64,
@@ -168,6 +168,8 @@ pub struct Sweep {
     pub again: Option<Id>,
     /// The earliest time when a subscription that was passed over may be notified.
     pub put_off: Option<Instant>,
+    /// Of a sweep of recovery: NOTIFYs sent before then have been forgotten by the host.
+    pub recovering: Option<Instant>,
 }
 
 /// The bytes of a record.

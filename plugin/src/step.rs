@@ -11,7 +11,7 @@ use crate::records::{self, Fanout, InFlight, Position, Subscription};
 
 /// A NOTIFY of which nothing was heard for this long has been forgotten by a host: Timer F
 /// (RFC 3261 17.1.2.2) would have told after 32 s.
-const FORGOTTEN: u64 = 45_000;
+pub const FORGOTTEN: u64 = 45_000;
 
 /// The composed document.
 #[derive(Clone, Debug)]

@@ -88,3 +88,24 @@ fn the_notify_of_a_refresh_survives_a_crash() {
     scene.settle();
     assert_eq!(scene.notifies().len(), 1);
 }
+
+/// A stop in order gives up waiting for answers some time. What was unanswered is sent again, with the
+/// next CSeq; what may have left after the start is not doubled.
+#[test]
+fn an_unanswered_notify_is_sent_again_after_a_stop_in_order() {
+    let mut scene = Scene::new(HASTY);
+    scene.watch("bob");
+    scene.publish_open();
+    scene.host.sent.clear();
+    scene.host.advance(2_000);
+    scene.recover();
+    scene.settle();
+    assert_eq!(scene.only_notify().cseq(), 3);
+    scene.host.advance(500);
+    scene.recover();
+    scene.settle();
+    assert_eq!(scene.only_notify().cseq(), 3);
+    scene.host.sent.clear();
+    scene.pass(44_500);
+    assert_eq!(scene.only_notify().cseq(), 4);
+}

@@ -240,6 +240,11 @@ impl Scene {
     /// A stop without order and the start after it. Relaxed steps survive as `survives` says.
     pub fn crash(&mut self, survives: impl FnMut(usize) -> bool) {
         self.host.crash(survives);
+        self.recover();
+    }
+
+    /// What the host calls after a start.
+    pub fn recover(&mut self) {
         for partition in self.host.partitions() {
             self.host.begin(Some(&partition));
             self.presence.on_recovery(&mut self.host, &partition);
