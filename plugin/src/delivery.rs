@@ -17,8 +17,9 @@ use crate::step::Step;
 /// CSeq numbers that are reserved with one durable write.
 pub const CSEQ_BLOCK: u32 = 256;
 
-/// Longest time that a watcher may ask us to wait, in seconds.
-const LONGEST_WAIT: u32 = 3_600;
+/// Shortest and longest time that a watcher may make us wait, in seconds: it shall neither have
+/// us try without pause nor keep old state for long.
+const WAIT: std::ops::RangeInclusive<u32> = 5..=3_600;
 
 /// First byte of the token of a NOTIFY of a subscription; its id and the CSeq follow.
 const NOTIFY: u8 = b'n';
@@ -150,7 +151,7 @@ pub fn outcome(step: &mut Step<'_>, token: &[u8], outcome: &Outcome<'_>) {
         return;
     }
     match meaning {
-        Meaning::Failed(wait) => failed(step, &mut position, wait),
+        Meaning::Failed(wait) => failed(step, id, &mut position, wait),
         Meaning::Delivered | Meaning::Gone => {
             if let Outcome::Response(response) = outcome {
                 refresh_target(step, id, &mut subscription, response);
@@ -173,12 +174,24 @@ pub fn outcome(step: &mut Step<'_>, token: &[u8], outcome: &Outcome<'_>) {
 
 /// The state did not arrive: it is sent with the next change, or after the time that a 503
 /// named (SIP-33).
-fn failed(step: &mut Step<'_>, position: &mut Position, wait: Option<u32>) {
+fn failed(step: &mut Step<'_>, id: Id, position: &mut Position, wait: Option<u32>) {
     position.version = None;
     if let Some(seconds) = wait {
-        let until = step.now + u64::from(seconds.min(LONGEST_WAIT)) * 1_000;
-        position.not_before = position.not_before.max(until);
-        fanout::put_off(step, position.not_before);
+        let wait = seconds.clamp(*WAIT.start(), *WAIT.end());
+        position.not_before = position.not_before.max(step.now + u64::from(wait) * 1_000);
+        step.host.set_timer(&id.key(keys::POSITION), position.not_before, b"");
+    }
+}
+
+/// The time that a 503 named is over.
+pub fn retry(step: &mut Step<'_>, id: Id) {
+    let Some(record) = step.subscription(id) else { return };
+    let Some(mut subscription) = records::decode::<Subscription<'_>>(&record) else { return };
+    let mut position = step.position(id, &subscription);
+    match advance(step, id, &mut subscription, &mut position) {
+        Progress::Sent => step.put_position(id, &position, Durability::Relaxed),
+        Progress::Wait(until) => fanout::put_off(step, until),
+        Progress::Quiet | Progress::Broken => {}
     }
 }
 

@@ -76,6 +76,7 @@ impl Presence {
         match (name.first(), Id::of_key(name)) {
             (Some(&keys::PUBLICATION), Some(id)) => expiry::publication(&mut step, id),
             (Some(&keys::SUBSCRIPTION), Some(id)) => expiry::subscription(&mut step, id),
+            (Some(&keys::POSITION), Some(id)) => delivery::retry(&mut step, id),
             _ if name == keys::THROTTLE_TIMER => fanout::throttle_ended(&mut step),
             _ => step.host.log(Level::Warn, "timer of an unknown name ignored", &[("presentity", partition)]),
         }

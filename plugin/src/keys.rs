@@ -15,8 +15,10 @@
 //! | `r` | [`crate::records::Rate`]: publications of the running minute | relaxed |
 //! | `k` | secret that neutral documents are derived from, 8 bytes | durable |
 //!
-//! Timers are named alike: `p` + id and `s` + id end a publication or subscription, `t` is
-//! the throttled rest of a fan-out.
+//! The secret is eight plain bytes; every other record begins with the number of its schema.
+//!
+//! Timers are named alike: `p` + id and `s` + id end a publication or subscription, `n` + id
+//! ends the wait that a watcher asked for, `t` starts the throttled rest of a fan-out.
 
 /// A publication.
 pub const PUBLICATION: u8 = b'p';

@@ -52,6 +52,8 @@ pub struct Step<'a> {
     /// The time.
     pub now: Instant,
     epoch: Option<u64>,
+    /// True if lines for following requests are wanted.
+    traced: Option<bool>,
     document: Option<CurrentDocument>,
     /// Documents rendered in this step, by entity. Watchers of a presentity mostly know it
     /// under one URI, so this is hardly ever more than one.
@@ -62,7 +64,16 @@ impl<'a> Step<'a> {
     /// A step in a partition that the host knows already.
     pub fn new(host: &'a mut dyn Host, configuration: &'a Configuration, partition: &'a str) -> Self {
         let now = host.now();
-        Self { host, configuration, partition, now, epoch: None, document: None, rendered: Vec::new() }
+        Self {
+            host,
+            configuration,
+            partition,
+            now,
+            epoch: None,
+            traced: None,
+            document: None,
+            rendered: Vec::new(),
+        }
     }
 
     /// A step that chooses its partition.
@@ -201,7 +212,7 @@ impl<'a> Step<'a> {
 
     /// A line for following requests; the fields are built only if somebody listens.
     pub fn trace(&mut self, message: &str, fields: impl FnOnce() -> Vec<(&'static str, String)>) {
-        if self.host.log_enabled(Level::Debug) {
+        if *self.traced.get_or_insert_with(|| self.host.log_enabled(Level::Debug)) {
             let built = fields();
             let mut all = vec![("presentity", self.partition)];
             all.extend(built.iter().map(|(name, value)| (*name, value.as_str())));

@@ -12,6 +12,7 @@ pub mod admin;
 pub mod check;
 pub mod config;
 pub mod endpoint;
+pub mod load;
 pub mod message;
 pub mod phone;
 pub mod pidf;

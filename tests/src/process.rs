@@ -38,8 +38,8 @@ impl Ready {
     }
 }
 
-/// A child and its guard: a shell that kills the child when this process goes away in any
-/// manner, since destructors do not run then.
+/// A child and its guard: a shell that ends the child when this process goes away in any manner,
+/// since destructors do not run then.
 pub struct Process {
     child: Child,
     guard: Option<(Child, ChildStdin)>,
@@ -66,7 +66,10 @@ impl Process {
         };
         let guard = Command::new("sh")
             .arg("-c")
-            .arg(format!("trap '' INT TERM; read line || kill -9 {} 2>/dev/null", child.id()))
+            .arg(format!(
+                "trap '' INT TERM; read line || {{ kill {0}; sleep 3; kill -9 {0}; }} 2>/dev/null",
+                child.id()
+            ))
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())

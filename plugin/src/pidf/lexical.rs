@@ -57,10 +57,11 @@ pub(super) fn is_blank(text: &str) -> bool {
 
 /// Splits a qualified name at its colon, `""` for no prefix (Namespaces in XML, section 4).
 pub(super) fn split_name(name: &str) -> Result<(&str, &str), ReadError> {
-    let (prefix, local) = match name.split_once(':') {
+    let (prefix, local) = match memchr::memchr(b':', name.as_bytes()).and_then(|at| name.split_at_checked(at))
+    {
         None => ("", name),
         Some(("", _)) => return Err(ReadError::NotWellFormed("name begins with a colon")),
-        Some(parts) => parts,
+        Some((prefix, local)) => (prefix, local.strip_prefix(':').unwrap_or_default()),
     };
     if is_name(local) && (prefix.is_empty() || is_name(prefix)) {
         Ok((prefix, local))
@@ -71,6 +72,13 @@ pub(super) fn split_name(name: &str) -> Result<(&str, &str), ReadError> {
 
 /// A name without colon.
 pub(super) fn is_name(name: &str) -> bool {
+    // Nearly all names are ASCII.
+    if let [first, rest @ ..] = name.as_bytes()
+        && (first.is_ascii_alphabetic() || *first == b'_')
+        && rest.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'))
+    {
+        return true;
+    }
     let mut characters = name.chars();
     characters.next().is_some_and(starts_name) && characters.all(continues_name)
 }

@@ -114,10 +114,12 @@ pub(super) fn read(text: &str, encoding: Encoding, limits: &Limits) -> Result<Do
     reader.finish()
 }
 
-/// What stands between the marks of a piece of markup.
+/// What stands between the marks of a piece of markup, whose kind is known.
 fn within<'a>(raw: &'a str, open: &str, close: &str) -> Result<&'a str, ReadError> {
-    raw.strip_prefix(open)
-        .and_then(|raw| raw.strip_suffix(close))
+    debug_assert!(raw.starts_with(open) && raw.ends_with(close), "{raw}");
+    raw.len()
+        .checked_sub(close.len())
+        .and_then(|end| raw.get(open.len()..end))
         .ok_or(ReadError::NotWellFormed("syntax error"))
 }
 

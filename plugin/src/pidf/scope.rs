@@ -75,7 +75,9 @@ impl<'a> Scope<'a> {
 
     /// The namespace that a prefix stands for; `None` for a prefix not declared.
     pub(super) fn resolve(&self, prefix: &str) -> Option<Namespace> {
-        match self.bindings.iter().rev().find(|(other, _)| *other == prefix) {
+        // Prefixes are short: a call to compare them would cost more than it saves.
+        let same = |other: &str| other.len() == prefix.len() && other.bytes().eq(prefix.bytes());
+        match self.bindings.iter().rev().find(|(other, _)| same(other)) {
             Some((_, namespace)) => Some(*namespace),
             None if prefix.is_empty() => Some(Namespace::None),
             None if prefix == "xml" => Some(Namespace::Xml),

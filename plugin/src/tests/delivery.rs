@@ -91,6 +91,20 @@ fn retry_after_is_honoured() {
     assert!(scene.only_notify().body.contains("closed"));
 }
 
+/// A watcher cannot have us try without pause.
+#[test]
+fn a_short_retry_after_is_stretched() {
+    let mut scene = Scene::new(HASTY);
+    scene.watch("bob");
+    scene.publish_open();
+    let notify = scene.only_notify();
+    scene.answer_with(&notify, "SIP/2.0 503 Busy\nRetry-After: 0\n\n");
+    scene.pass(4_999);
+    assert!(scene.notifies().is_empty());
+    scene.pass(1);
+    assert_eq!(scene.notifies().len(), 1);
+}
+
 /// SIP-14: the Contact of a 2xx is the new target.
 #[test]
 fn a_2xx_refreshes_the_target() {

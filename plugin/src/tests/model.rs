@@ -323,7 +323,7 @@ fn notes(body: &str) -> BTreeSet<String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// PUB-16, PUB-05, SUB-27, SUB-28, SIP-13, design section 5: entity-tags are unique, acknowledged
     /// publications and subscriptions survive crashes, CSeq rises, one NOTIFY is in flight a dialog,
