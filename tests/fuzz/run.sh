@@ -1,0 +1,59 @@
+#!/bin/sh
+# run.sh SECONDS [TARGET...]: fuzzes all targets, or those named, for so many seconds each. Ends with an
+# error at the first finding, which lies in artifacts/ then. Corpora in corpus/ are kept and grow.
+set -eu
+cd "$(dirname "$0")"
+seconds=$1
+shift
+version=${CARGO_FUZZ_VERSION:?}
+target_dir=${CARGO_TARGET_DIR:-$PWD/target}
+tools=$target_dir/tools
+
+runs() { [ "$("$1" --version 2>/dev/null)" = "cargo-fuzz $version" ]; }
+fuzz=cargo-fuzz
+if ! runs $fuzz; then
+    fuzz=$tools/bin/cargo-fuzz
+    if ! runs "$fuzz"; then
+        echo "building cargo-fuzz $version"
+        CARGO_PROFILE_DEV_DEBUG=0 CARGO_TARGET_DIR=$tools/target \
+            cargo install cargo-fuzz --version "$version" --locked --debug --quiet --root "$tools"
+        rm -rf "$tools/target"
+    fi
+fi
+
+# Sanitizers are unstable options. A stable compiler takes them when it is told to.
+if rustup run nightly rustc --version >/dev/null 2>&1; then
+    export RUSTUP_TOOLCHAIN=nightly
+else
+    export RUSTC_BOOTSTRAP=1
+fi
+export CARGO_TARGET_DIR="$target_dir/fuzz"
+
+# Every line of a list is one seed.
+seed() {
+    number=0
+    while IFS= read -r line; do
+        number=$((number + 1))
+        printf %s "$line" >"$1/seed-$number"
+    done <"$2"
+}
+
+[ $# -gt 0 ] || set -- $("$fuzz" list --fuzz-dir .)
+"$fuzz" build --fuzz-dir .
+for target in "$@"; do
+    corpus=corpus/$target
+    mkdir -p "$corpus"
+    dictionary=sip.dict
+    case $target in
+    wire | stream | value_message | value_dialog | value_spans) cp ../../host/sip/tests/data/torture/*.dat "$corpus" ;;
+    document | composition)
+        cp ../../plugin/tests/data/*.xml "$corpus"
+        dictionary=xml.dict
+        ;;
+    configuration) seed "$corpus" seeds/configuration.txt ;;
+    *) seed "$corpus" seeds/values.txt ;;
+    esac
+    echo "== $target, $seconds s"
+    "$fuzz" run --fuzz-dir . "$target" "$corpus" -- \
+        -max_total_time="$seconds" -max_len=4096 -timeout=10 -dict=$dictionary -print_final_stats=1 -verbosity=0
+done
