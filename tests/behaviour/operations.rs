@@ -82,9 +82,9 @@ fn overload_is_answered_503() {
     let server = Server::start(Config::new().set("sip.overload", 1));
     let alice = user("alice");
     let phone = Phone::udp(&server, &alice);
-    let requests: Vec<_> = (0..300)
-        .map(|n| phone.publish_request(&Pidf::of(&alice).tuple("t1", "open").note(&n.to_string()).text()))
-        .collect();
+    let users: Vec<String> = (0..300).map(|_| user("crowd")).collect();
+    let requests: Vec<_> =
+        users.iter().map(|user| phone.also(user).publish_request(&Pidf::basic(user, "open"))).collect();
     let transactions: Vec<_> = requests.iter().map(|r| phone.begin(r)).collect();
     let statuses: Vec<u16> = transactions.iter().map(|t| t.wait().status()).collect();
     // Retry-After is checked on arrival.
