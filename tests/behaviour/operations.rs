@@ -26,27 +26,41 @@ fn metrics_count_what_happens() {
     subscription.notify();
     publication.refresh();
     let _ = phone.send(&publication.request().with("SIP-If-Match", "unknown")).expect(412);
-    let before = server.admin().metrics();
-    let count = |method: &str, status: &str| {
+    for (method, status, count) in
+        [("PUBLISH", "200", 2.0), ("PUBLISH", "412", 1.0), ("SUBSCRIBE", "200", 1.0)]
+    {
         let labels = [format!("method=\"{method}\""), format!("status=\"{status}\"")];
-        let labels = [labels[0].as_str(), labels[1].as_str()];
-        before.sum("rollcall_sip_requests_total", &labels)
-    };
-    assert_eq!(count("PUBLISH", "200"), Some(2.0), "{}", before.text());
-    assert_eq!(count("PUBLISH", "412"), Some(1.0), "{}", before.text());
-    assert_eq!(count("SUBSCRIBE", "200"), Some(1.0), "{}", before.text());
-    for name in ["steps", "commit", "conflicts", "traps", "subscriptions", "publications", "outbox"] {
-        assert!(
-            before.text().lines().any(|l| !l.starts_with('#') && l.contains(name)),
-            "{name}: {}",
-            before.text()
-        );
+        server.wait_metrics(&format!("{count} {method} answered {status}"), |metrics| {
+            metrics.sum("rollcall_requests_total", &[&labels[0], &labels[1]]) == Some(count)
+        });
     }
-    for line in before.text().lines().filter(|l| !l.starts_with('#') && !l.is_empty()) {
+    let live = |kind: &str, count: f64| {
+        let label = format!("kind=\"{kind}\"");
+        server.wait_metrics(&format!("{count} live records of kind {kind}"), |metrics| {
+            metrics.sum("rollcall_records", &[&label]).unwrap_or(0.0) == count
+        });
+    };
+    live("publication", 1.0);
+    live("subscription", 1.0);
+    let metrics = server.admin().metrics();
+    for name in ["steps_total", "commits_total", "conflicts_total", "traps_total", "outbox_depth"] {
+        assert!(metrics.sum(&format!("rollcall_{name}"), &[]).is_some(), "{name} in:\n{}", metrics.text());
+    }
+    assert!(
+        metrics.sum("rollcall_commit_seconds_count", &[]).is_some_and(|n| n >= 3.0),
+        "{}",
+        metrics.text()
+    );
+    for line in metrics.text().lines().filter(|l| !l.starts_with('#') && !l.is_empty()) {
         let (name, value) = line.rsplit_once(' ').expect("a name and a value");
-        assert!(name.starts_with("rollcall_") || name.starts_with("process_"), "{line}");
+        assert!(name.starts_with("rollcall_"), "{line}");
         assert!(value.parse::<f64>().is_ok(), "{line}");
     }
+    subscription.unsubscribe();
+    subscription.notify().expect_end("timeout");
+    publication.remove();
+    live("publication", 0.0);
+    live("subscription", 0.0);
 }
 
 /// SIGTERM while requests are under way: the stop is orderly and quick, and what was answered is
@@ -82,9 +96,9 @@ fn overload_is_answered_503() {
     let server = Server::start(Config::new().set("sip.overload", 1));
     let alice = user("alice");
     let phone = Phone::udp(&server, &alice);
-    let requests: Vec<_> = (0..300)
-        .map(|n| phone.publish_request(&Pidf::of(&alice).tuple("t1", "open").note(&n.to_string()).text()))
-        .collect();
+    let users: Vec<String> = (0..300).map(|_| user("crowd")).collect();
+    let requests: Vec<_> =
+        users.iter().map(|user| phone.also(user).publish_request(&Pidf::basic(user, "open"))).collect();
     let transactions: Vec<_> = requests.iter().map(|r| phone.begin(r)).collect();
     let statuses: Vec<u16> = transactions.iter().map(|t| t.wait().status()).collect();
     // Retry-After is checked on arrival.

@@ -3,7 +3,7 @@
 use rollcall_tests::message::Message;
 use rollcall_tests::phone::PIDF;
 use rollcall_tests::server::user;
-use rollcall_tests::{Phone, Pidf, Server};
+use rollcall_tests::{Config, Phone, Pidf, Server};
 
 /// RFC 3903 6 step 1 (PUB-01): a Request-URI outside of the served domains is no resource here.
 #[test]
@@ -209,4 +209,22 @@ fn an_unknown_extension_is_named() {
     let mut unsupported = answer.values("Unsupported");
     unsupported.sort();
     assert_eq!(unsupported, ["100neither", "nonesuch", "nor-this"]);
+}
+
+/// RFC 3903 9 (PUB-25): more publications in a minute than the operator allows are 503 with
+/// Retry-After, and change nothing; afterwards they are taken again.
+#[test]
+fn too_many_publications_are_put_off() {
+    let server = Server::start(Config::new().clock().set("presence.publish_rate", 3));
+    let (alice, bob) = (user("alice"), user("bob"));
+    let (phone, other) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let mut publication = phone.publish(&Pidf::basic(&alice, "open"));
+    publication.modify(&Pidf::basic(&alice, "closed"));
+    publication.refresh();
+    let answer = phone.send(&publication.request()).expect(503);
+    let wait = answer.header("Retry-After").and_then(|s| s.parse::<u64>().ok()).expect("Retry-After");
+    assert!((1..=60).contains(&wait), "{answer}");
+    let _ = other.publish(&Pidf::basic(&bob, "open"));
+    server.advance(std::time::Duration::from_secs(wait + 1));
+    publication.refresh();
 }

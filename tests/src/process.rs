@@ -6,8 +6,8 @@ use std::io::{BufRead as _, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, OnceLock};
 
 /// Where a server serves, as it says itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,10 +146,21 @@ pub fn signal(pid: u32, which: Signal) {
     }
 }
 
-/// The server's binary: `ROLLCALL_BIN`, else `rollcall` beside or above the running executable,
+static BINARY: OnceLock<PathBuf> = OnceLock::new();
+
+/// Sets the server's binary for this process, once.
+pub fn set_binary(path: PathBuf) {
+    // A second call would be a mistake that shows at once.
+    let _ = BINARY.set(path);
+}
+
+/// The server's binary: as it was set, else `ROLLCALL_BIN`, else `rollcall` beside or above the running executable,
 /// else in the release folder of the same target directory.
 #[must_use]
 pub fn binary() -> PathBuf {
+    if let Some(path) = BINARY.get() {
+        return path.clone();
+    }
     if let Some(path) = std::env::var_os("ROLLCALL_BIN") {
         return path.into();
     }

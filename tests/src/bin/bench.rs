@@ -9,7 +9,7 @@
 use clap::Parser;
 use nix::sys::signal::Signal;
 use rollcall_tests::load::{Plan, Report, Scenario, run};
-use rollcall_tests::process::{Process, signal};
+use rollcall_tests::process::{self, Process, signal};
 use rollcall_tests::{Config, Server};
 use std::net::{SocketAddr, UdpSocket};
 use std::path::PathBuf;
@@ -22,6 +22,9 @@ const KAMAILIO: ([u8; 4], u16) = ([127, 0, 0, 1], 15070);
 /// Measures Rollcall and Kamailio side by side.
 #[derive(Parser)]
 struct Arguments {
+    /// Rollcall's binary; the one beside this executable if absent.
+    #[arg(long)]
+    server: Option<PathBuf>,
     /// Configuration of the peer.
     #[arg(long, default_value = "examples/bench/kamailio-presence.cfg")]
     kamailio_config: PathBuf,
@@ -88,6 +91,9 @@ fn loads() -> [Load; 6] {
 
 fn main() {
     let arguments = Arguments::parse();
+    if let Some(server) = &arguments.server {
+        process::set_binary(server.clone());
+    }
     let chosen: Vec<Load> = loads().into_iter().filter(|l| l.name.contains(&arguments.only)).collect();
     let mut ours: Vec<Vec<Report>> = chosen.iter().map(|_| Vec::new()).collect();
     let mut theirs: Vec<Vec<Report>> = chosen.iter().map(|_| Vec::new()).collect();

@@ -3,12 +3,11 @@
 use super::dialog::{Presentity, Slot, Stand};
 use super::process::{cpu, resident};
 use super::stats::Times;
-use super::wire::{between, document, header, ok, state_of};
+use super::wire::{self, between, document, header, ok, state_of};
 use super::{Plan, Report, Scenario};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{setsockopt, sockopt};
 use std::collections::{HashMap, VecDeque};
-use std::fmt::Write as _;
 use std::net::UdpSocket;
 use std::os::fd::AsFd as _;
 use std::time::{Duration, Instant};
@@ -57,7 +56,8 @@ struct Engine<'a> {
     plan: &'a Plan,
     run: u64,
     socket: UdpSocket,
-    contact: String,
+    /// Own address.
+    own: String,
     presentities: Vec<Presentity>,
     slots: Vec<Slot>,
     operations: HashMap<u64, Operation>,
@@ -99,7 +99,7 @@ impl<'a> Engine<'a> {
         let run = std::time::SystemTime::now()
             .duration_since(std::time::UNIX_EPOCH)
             .map_or(0, |d| d.as_secs() * 1000 + u64::from(d.subsec_millis()));
-        let contact = format!("<sip:load@{}>", socket.local_addr().expect("an address"));
+        let own = socket.local_addr().expect("an address").to_string();
         let presentities = (0..plan.presentities)
             .map(|n| Presentity { uri: format!("sip:p{n}-{run:x}@{}", plan.domain), ..Default::default() });
         let slots = (0..plan.presentities * plan.watchers)
@@ -107,7 +107,7 @@ impl<'a> Engine<'a> {
         Self {
             plan,
             run,
-            contact,
+            own,
             presentities: presentities.collect(),
             slots: slots.collect(),
             socket,
@@ -294,29 +294,11 @@ impl<'a> Engine<'a> {
 
     fn write(&mut self, out: &mut String, kind: Kind, index: usize, number: u64) {
         let run = self.run;
-        let via = self.socket.local_addr().expect("an address");
         if kind == Kind::Publish {
             let presentity = &mut self.presentities[index];
             presentity.sent += 1;
-            let uri = &presentity.uri;
-            document(&mut self.body, uri, presentity.sent, self.plan.body);
-            let _ = write!(
-                out,
-                "PUBLISH {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {via};branch=z9hG4bK{run:x}.{number}\r\n\
-                 Max-Forwards: 70\r\nFrom: <{uri}>;tag=p{number}\r\nTo: <{uri}>\r\n\
-                 Call-ID: p{number}.{run:x}\r\nCSeq: 1 PUBLISH\r\nP-Asserted-Identity: <{uri}>\r\n\
-                 Event: presence\r\nExpires: 3600\r\n"
-            );
-            if !presentity.etag.is_empty() {
-                let _ = write!(out, "SIP-If-Match: {}\r\n", presentity.etag);
-            }
-            let length = self.body.len();
-            let _ = write!(
-                out,
-                "Content-Type: application/pidf+xml\r\nContent-Length: {length}\r\n\r\n{}",
-                self.body
-            );
-            return;
+            document(&mut self.body, &presentity.uri, presentity.sent, self.plan.body);
+            return wire::publish(out, &self.own, run, number, presentity, &self.body);
         }
         let slot = &mut self.slots[index];
         if kind == Kind::Begin {
@@ -327,20 +309,8 @@ impl<'a> Engine<'a> {
         }
         slot.cseq += 1;
         let expires = if kind == Kind::End { 0 } else { 3600 };
-        let _ = write!(
-            out,
-            "SUBSCRIBE {target} SIP/2.0\r\nVia: SIP/2.0/UDP {via};branch=z9hG4bK{run:x}.{number}\r\n\
-             Max-Forwards: 70\r\nFrom: <sip:w{index}@{domain}>;tag=w{index}\r\nTo: {to}\r\n\
-             Call-ID: w{index}.{generation}.{run:x}\r\nCSeq: {cseq} SUBSCRIBE\r\n\
-             P-Asserted-Identity: <sip:w{index}@{domain}>\r\nContact: {contact}\r\nEvent: presence\r\n\
-             Expires: {expires}\r\nAccept: application/pidf+xml\r\nContent-Length: 0\r\n\r\n",
-            target = slot.target,
-            domain = self.plan.domain,
-            to = slot.to,
-            generation = slot.generation,
-            cseq = slot.cseq,
-            contact = self.contact,
-        );
+        let watcher = format!("w{index}");
+        wire::subscribe(out, &self.own, run, number, slot, &watcher, &self.plan.domain, expires);
     }
 
     /// Takes up to so many messages.

@@ -1,5 +1,6 @@
 //! Just enough SIP to write the generator's requests and to read what comes back, quickly.
 
+use super::dialog::{Presentity, Slot};
 use std::fmt::Write as _;
 
 /// Value of the first header of that name; the names that a server may write in compact form are
@@ -54,4 +55,45 @@ pub fn ok(out: &mut String, request: &str) {
         }
     }
     out.push_str("Content-Length: 0\r\n\r\n");
+}
+
+/// A PUBLISH, initial or to replace, with a document.
+pub fn publish(out: &mut String, own: &str, run: u64, number: u64, presentity: &Presentity, body: &str) {
+    let uri = &presentity.uri;
+    let _ = write!(
+        out,
+        "PUBLISH {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {own};branch=z9hG4bK{run:x}.{number}\r\n\
+         Max-Forwards: 70\r\nFrom: <{uri}>;tag=p{number}\r\nTo: <{uri}>\r\n\
+         Call-ID: p{number}.{run:x}\r\nCSeq: 1 PUBLISH\r\nP-Asserted-Identity: <{uri}>\r\n\
+         Event: presence\r\nExpires: 3600\r\n"
+    );
+    if !presentity.etag.is_empty() {
+        let _ = write!(out, "SIP-If-Match: {}\r\n", presentity.etag);
+    }
+    let length = body.len();
+    let _ = write!(out, "Content-Type: application/pidf+xml\r\nContent-Length: {length}\r\n\r\n{body}");
+}
+
+/// A SUBSCRIBE of a slot, out of dialog or in it.
+#[allow(clippy::too_many_arguments)]
+pub fn subscribe(
+    out: &mut String,
+    own: &str,
+    run: u64,
+    number: u64,
+    slot: &Slot,
+    watcher: &str,
+    domain: &str,
+    expires: u32,
+) {
+    let Slot { target, to, generation, cseq, .. } = slot;
+    let _ = write!(
+        out,
+        "SUBSCRIBE {target} SIP/2.0\r\nVia: SIP/2.0/UDP {own};branch=z9hG4bK{run:x}.{number}\r\n\
+         Max-Forwards: 70\r\nFrom: <sip:{watcher}@{domain}>;tag={watcher}\r\nTo: {to}\r\n\
+         Call-ID: {watcher}.{generation}.{run:x}\r\nCSeq: {cseq} SUBSCRIBE\r\n\
+         P-Asserted-Identity: <sip:{watcher}@{domain}>\r\nContact: <sip:load@{own}>\r\n\
+         Event: presence\r\nExpires: {expires}\r\nAccept: application/pidf+xml\r\n\
+         Content-Length: 0\r\n\r\n"
+    );
 }
