@@ -1,0 +1,160 @@
+//! The configuration file: read whole, checked whole, every problem told at once.
+//!
+//! Sections of the component (see [`COMPONENT_SECTIONS`]) are not understood here. They are handed
+//! on as JSON; what the component says of them comes back through [`Configuration::refused`].
+
+mod json;
+mod operations;
+mod plugin;
+mod problem;
+mod section;
+mod sip;
+mod source;
+mod storage;
+mod value;
+
+use std::path::{Path, PathBuf};
+
+use toml::de::DeTable;
+
+pub use operations::{Admin, Log, LogFormat, Testing};
+pub use plugin::{Limits, Plugin};
+pub use problem::{ConfigurationError, Problem, ProblemKind, Problems};
+pub use sip::{Listen, Sip, Transport};
+pub use source::Positions;
+pub use storage::{Storage, StorageEngine};
+
+use section::{Findings, Section};
+use source::Lines;
+
+/// Sections that are handed to the component.
+pub const COMPONENT_SECTIONS: [&str; 2] = ["presence", "rules"];
+
+/// Sections of features that this version does not have. They are refused, since a white list or a
+/// rule document that silently has no effect would open what the operator means to be shut.
+const LATER_SECTIONS: [&str; 4] = ["identity", "lists", "documents", "external"];
+
+/// Largest configuration file, in bytes.
+const LARGEST_FILE: u64 = 1 << 20;
+
+/// A configuration without a problem, as far as the host can tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Configuration {
+    /// `[sip]`
+    pub sip: Sip,
+    /// `[storage]`
+    pub storage: Storage,
+    /// `[plugin]`
+    pub plugin: Plugin,
+    /// `[admin]`; none without that section: no admin address.
+    pub admin: Option<Admin>,
+    /// `[log]`
+    pub log: Log,
+    /// `[testing]`
+    pub testing: Testing,
+    positions: Positions,
+}
+
+impl Configuration {
+    /// Reads and checks a file.
+    ///
+    /// # Errors
+    /// The file cannot be read, or holds problems.
+    pub fn load(file: &Path) -> Result<Self, ConfigurationError> {
+        let text =
+            read(file).map_err(|cause| ConfigurationError::Unreadable { file: file.to_owned(), cause })?;
+        Self::parse(file, &text).map_err(ConfigurationError::Invalid)
+    }
+
+    /// Checks the text of a file. Relative paths in it are relative to the folder of `file`.
+    ///
+    /// # Errors
+    /// Every problem in the text.
+    pub fn parse(file: &Path, text: &str) -> Result<Self, Problems> {
+        let (document, errors) = DeTable::parse_recoverable(text);
+        if !errors.is_empty() {
+            return Err(syntax_problems(file, text, &errors));
+        }
+        let document = document.get_ref();
+        let positions = Positions::new(file, text, document);
+        let folder = file.parent().unwrap_or(Path::new(""));
+        let findings = Findings::new(&positions);
+        let mut root = Section::root(&findings, document);
+
+        let sip = Sip::read(root.section("sip"));
+        let storage = Storage::read(root.section("storage"), folder);
+        let settings = component_settings(&mut root, &findings);
+        let plugin = Plugin::read(root.section("plugin"), folder, settings);
+        let admin = Admin::read(root.section("admin"));
+        let log = Log::read(root.section("log"));
+        let testing = Testing::read(root.section("testing"));
+        for section in LATER_SECTIONS {
+            root.unsupported(section);
+        }
+        root.finish();
+
+        let problems = findings.into_problems();
+        match (sip, storage, problems.0.is_empty()) {
+            (Some(sip), Some(storage), true) => {
+                Ok(Self { sip, storage, plugin, admin, log, testing, positions })
+            }
+            _ => Err(problems),
+        }
+    }
+
+    /// The file that was read.
+    pub fn file(&self) -> &Path {
+        self.positions.file()
+    }
+
+    /// Problems that the component found in its sections (key and message each), in the form of
+    /// those found here.
+    pub fn refused(&self, said: impl IntoIterator<Item = (String, String)>) -> Problems {
+        let mut problems: Vec<Problem> = said
+            .into_iter()
+            .map(|(key, message)| {
+                let line = self.positions.line(&key);
+                Problem::new(self.positions.file(), line, key, ProblemKind::Refused(message))
+            })
+            .collect();
+        problems.sort_by_key(|problem| problem.line);
+        Problems(problems)
+    }
+}
+
+fn read(file: &Path) -> std::io::Result<String> {
+    if std::fs::metadata(file)?.len() > LARGEST_FILE {
+        return Err(std::io::Error::other("larger than 1 MiB"));
+    }
+    std::fs::read_to_string(file)
+}
+
+fn syntax_problems(file: &Path, text: &str, errors: &[toml::de::Error]) -> Problems {
+    let lines = Lines::new(text);
+    let problem = |error: &toml::de::Error| {
+        let line = error.span().map(|span| lines.of(span.start));
+        let message = error.message().replace('\n', ", ");
+        Problem::new(file, line, "", ProblemKind::Syntax(message))
+    };
+    let mut problems: Vec<Problem> = errors.iter().map(problem).collect();
+    problems.sort_by_key(|problem| problem.line);
+    Problems(problems)
+}
+
+/// The component's sections as one JSON object.
+fn component_settings(root: &mut Section<'_>, findings: &Findings<'_>) -> String {
+    let mut settings = serde_json::Map::new();
+    for section in COMPONENT_SECTIONS {
+        if let Some(value) = root.ask(section)
+            && let Some(json) = json::converted(section, value.get_ref(), findings)
+        {
+            settings.insert(section.to_owned(), json);
+        }
+    }
+    serde_json::Value::Object(settings).to_string()
+}
+
+/// A path of the file, relative to the folder that the file is in.
+fn resolved(folder: &Path, path: String) -> PathBuf {
+    folder.join(path)
+}
