@@ -9,4 +9,5 @@ pub mod client;
 pub mod command;
 pub mod configuration;
 pub mod logging;
+pub mod metrics;
 pub mod signals;

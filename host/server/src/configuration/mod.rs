@@ -28,7 +28,7 @@ use section::{Findings, Section};
 use source::Lines;
 
 /// Sections that are handed to the component.
-pub const COMPONENT_SECTIONS: [&str; 2] = ["presence", "rules"];
+pub const COMPONENT_SECTIONS: [&str; 3] = ["presence", "rules", "limits"];
 
 /// Sections of features that this version does not have. They are refused, since a white list or a
 /// rule document that silently has no effect would open what the operator means to be shut.
