@@ -36,6 +36,7 @@ impl DueIndex {
     }
 
     /// Moves a partition forward, never back; for building the index timer by timer.
+    #[cfg(feature = "fjall")]
     pub fn advance(&mut self, partition: &PartitionKey, due: u64) {
         if self.wakes.get(partition).is_none_or(|instant| due < *instant) {
             self.set(partition, Some(due));

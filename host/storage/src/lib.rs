@@ -1,4 +1,6 @@
-//! Storage of the Rollcall host: what an engine must do ([`Engine`]) and an engine in memory ([`Memory`]),.
+//! Storage of the Rollcall host: what an engine must do ([`Engine`]), the engine on disk ([`Fjall`]), one in memory
+//! ([`Memory`]), the suite that every engine passes ([`conformance`]) and engines for tests of what lies above
+//! ([`testing`]).
 //!
 //! All state of the server lies in *partitions*. A partition holds records (ordered by key), timers and an
 //! outbox; a [`Commit`] changes one partition, whole or not at all, and only if nobody else changed it since the
@@ -18,6 +20,7 @@ mod fjall;
 mod memory;
 mod model;
 mod partition;
+pub mod testing;
 mod versions;
 
 pub use engine::{Applied, Conflict, Engine, Error, Opened, Page};

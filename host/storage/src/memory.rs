@@ -70,6 +70,24 @@ impl Memory {
         };
         Self { state: RwLock::new(state) }
     }
+
+    /// A store as these commits, all of which once applied, left it.
+    pub(crate) fn replay(commits: &[Commit], meta: &BTreeMap<String, Vec<u8>>) -> Self {
+        let memory = Self::new();
+        {
+            let state = &mut *memory.state.write();
+            for commit in commits {
+                let held = state.partitions.entry(commit.partition.clone()).or_default();
+                commit.ops.iter().cloned().for_each(|op| held.apply(op));
+                if let Some(wake) = commit.wake {
+                    state.due.set(&commit.partition, wake);
+                }
+            }
+            state.partitions.retain(|_, held| !held.is_empty());
+            state.meta = meta.iter().map(|(name, value)| (name.clone(), value.clone().into())).collect();
+        }
+        memory
+    }
 }
 
 impl State {

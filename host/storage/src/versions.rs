@@ -13,7 +13,7 @@ use std::{
 
 use crate::{Applied, Conflict};
 
-/// Most partitions whose versions are remembered one by one: some 40 MiB.
+/// Most partitions whose versions are remembered one by one: some 50 MiB.
 const CAPACITY: usize = 1 << 20;
 
 /// A partition's name, hashed twice with secret keys: names that collide are out of reach of chance and of malice.

@@ -1,5 +1,7 @@
 //! The engines of this package pass the suite.
 
+#![allow(clippy::expect_used, reason = "a test ends where it cannot go on")]
+
 use proptest::prelude::*;
 use rollcall_storage::{
     Fjall, FjallOptions, Memory,

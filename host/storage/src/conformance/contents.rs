@@ -244,6 +244,11 @@ pub(super) fn writers_race_without_loss(engine: &impl Engine) {
                             numbers.is_empty() || numbers == [number, number],
                             "half a commit is visible"
                         );
+                        let scanned = engine.scan(&partition, b"", None, 10, 0).expect("scans");
+                        assert!(
+                            scanned.windows(2).all(|pair| pair[0].record == pair[1].record),
+                            "half a commit is scanned"
+                        );
                         let next = (number + 1).to_be_bytes();
                         let ops = vec![put(b"a", &next), put(b"b", &next)];
                         if apply_one(engine, commit(&partition, image.version, ops)).is_ok() {

@@ -41,26 +41,30 @@ impl Kind {
     }
 
     /// What all keys of a partition begin with.
-    pub fn prefix(self, partition: &PartitionKey, room: usize) -> Vec<u8> {
+    pub fn prefix(self, partition: &PartitionKey) -> Vec<u8> {
+        self.key(partition, &[])
+    }
+
+    /// Adds to a buffer what all keys of a partition begin with.
+    pub fn prefix_into(self, partition: &PartitionKey, buffer: &mut Vec<u8>) {
         let name = partition.as_str().as_bytes();
-        let mut key = Vec::with_capacity(3 + name.len() + room);
-        key.extend(self.tag());
+        buffer.extend(self.tag());
         // A partition's name has at most 512 bytes.
-        key.extend((name.len() as u16).to_be_bytes());
-        key.extend(name);
-        key
+        buffer.extend((name.len() as u16).to_be_bytes());
+        buffer.extend_from_slice(name);
     }
 
     /// A key of a partition.
     pub fn key(self, partition: &PartitionKey, rest: &[u8]) -> Vec<u8> {
-        let mut key = self.prefix(partition, rest.len());
-        key.extend(rest);
+        let mut key = Vec::with_capacity(3 + partition.as_str().len() + rest.len());
+        self.prefix_into(partition, &mut key);
+        key.extend_from_slice(rest);
         key
     }
 
     /// The first key behind all those of a partition.
     pub fn behind(self, partition: &PartitionKey) -> Vec<u8> {
-        let mut key = self.prefix(partition, 0);
+        let mut key = self.prefix(partition);
         // The last byte belongs to a name in UTF-8 and so is never 255.
         if let Some(last) = key.last_mut() {
             *last = last.saturating_add(1);
@@ -86,19 +90,6 @@ pub(super) fn meta_key(name: &str) -> Vec<u8> {
     [&[META], name.as_bytes()].concat()
 }
 
-pub(super) fn encode_record(record: &Record) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(9 + record.value.len());
-    match record.expires {
-        None => bytes.push(0),
-        Some(expires) => {
-            bytes.push(1);
-            bytes.extend(expires.to_be_bytes());
-        }
-    }
-    bytes.extend_from_slice(&record.value);
-    bytes
-}
-
 /// When a stored record expires, and its value.
 pub(super) fn split_record(bytes: &[u8]) -> Result<(Option<u64>, &[u8]), Error> {
     match bytes.split_first() {
@@ -118,13 +109,6 @@ pub(super) fn decode_record(bytes: &[u8], now: u64) -> Result<Option<Record>, Er
         return Ok(None);
     }
     Ok(Some(Record { value: Bytes::copy_from_slice(value), expires }))
-}
-
-pub(super) fn encode_timer(timer: &Timer) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(8 + timer.payload.len());
-    bytes.extend(timer.due.to_be_bytes());
-    bytes.extend_from_slice(&timer.payload);
-    bytes
 }
 
 pub(super) fn decode_timer(bytes: &[u8]) -> Result<Timer, Error> {
@@ -155,7 +139,8 @@ fn split_u64(bytes: &[u8]) -> Option<(u64, &[u8])> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::*;
+    use super::{super::writes::Writes, *};
+    use crate::Op;
 
     proptest! {
         #[test]
@@ -167,18 +152,25 @@ mod tests {
                 let key = kind.key(&name, &rest);
                 prop_assert_eq!(kind.parse(&key).unwrap(), (name.as_str(), &rest[..]));
                 prop_assert!(key < kind.behind(&name));
-                let inside = key >= kind.prefix(&other, 0) && key < kind.behind(&other);
+                let inside = key >= kind.prefix(&other) && key < kind.behind(&other);
                 prop_assert_eq!(inside, name == other);
             }
         }
 
         #[test]
         fn values_come_back(value in prop::collection::vec(any::<u8>(), 0..40), expires: Option<u64>, due: u64) {
+            let partition = PartitionKey::new("p").unwrap();
             let record = Record { value: value.clone().into(), expires };
-            let read = decode_record(&encode_record(&record), 0).unwrap();
-            prop_assert_eq!(read, (expires != Some(0)).then_some(record));
             let timer = Timer { due, payload: value.into() };
-            prop_assert_eq!(decode_timer(&encode_timer(&timer)).unwrap(), timer);
+            let mut writes = Writes::default();
+            writes.add(&partition, &Op::PutRecord { key: b"k".to_vec(), record: record.clone() });
+            writes.add(&partition, &Op::SetTimer { name: b"n".to_vec(), timer: timer.clone() });
+            let written: Vec<_> = writes.iter().collect();
+            prop_assert_eq!(written[0].key, Kind::Record.key(&partition, b"k"));
+            prop_assert_eq!(written[1].key, Kind::Timer.key(&partition, b"n"));
+            let read = decode_record(written[0].value.unwrap(), 0).unwrap();
+            prop_assert_eq!(read, (expires != Some(0)).then_some(record));
+            prop_assert_eq!(decode_timer(written[1].value.unwrap()).unwrap(), timer);
         }
 
         #[test]

@@ -2,6 +2,7 @@
 
 mod layout;
 mod listing;
+mod writes;
 
 use std::{
     ops::Bound,
@@ -15,17 +16,15 @@ use ::fjall::{
     config::CompressionPolicy,
 };
 use bytes::Bytes;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 
 use self::{
-    layout::{
-        Kind, decode_record, decode_sequence, decode_timer, decode_u64, encode_record, encode_timer,
-        meta_key, split_record,
-    },
+    layout::{Kind, decode_record, decode_sequence, decode_timer, decode_u64, meta_key, split_record},
     listing::{Names, merge, range},
+    writes::{Write, Writes},
 };
 use crate::{
-    Applied, Commit, Engine, Entry, Error, Image, Op, Opened, Page, PartitionKey, Record, due::DueIndex,
+    Applied, Commit, Engine, Entry, Error, Image, Opened, Page, PartitionKey, Record, due::DueIndex,
     versions::Versions,
 };
 
@@ -61,17 +60,10 @@ pub struct Fjall {
     versions: Mutex<Versions>,
     due: Mutex<DueIndex>,
     /// Held while writing: a commit's version is checked and its batch written without another in between.
-    writer: Mutex<()>,
+    writer: Mutex<Writes>,
     closed: AtomicBool,
     failed: AtomicBool,
     opened: Opened,
-}
-
-/// A write to a keyspace; none deletes.
-struct Write {
-    work: bool,
-    key: Vec<u8>,
-    value: Option<Vec<u8>>,
 }
 
 impl Fjall {
@@ -119,7 +111,7 @@ impl Fjall {
             work,
             versions: Mutex::new(Versions::new()),
             due: Mutex::new(due),
-            writer: Mutex::new(()),
+            writer: Mutex::default(),
             closed: AtomicBool::new(false),
             failed: AtomicBool::new(false),
             opened,
@@ -145,7 +137,7 @@ impl Fjall {
         partition: &PartitionKey,
         mut each: impl FnMut(&[u8], &[u8]) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let prefix = kind.prefix(partition, 0);
+        let prefix = kind.prefix(partition);
         for guard in snapshot.prefix(self.keyspace(kind), &prefix) {
             let (key, value) = guard.into_inner().map_err(database)?;
             each(key.get(prefix.len()..).unwrap_or_default(), &value)?;
@@ -153,39 +145,34 @@ impl Fjall {
         Ok(())
     }
 
-    /// Whether writing is still possible; to be asked with the writer's lock held.
-    fn writable(&self) -> Result<(), Error> {
+    /// Keeps other writers out and begins to collect writes, if writing is still possible.
+    fn collect(&self) -> Result<MutexGuard<'_, Writes>, Error> {
+        let mut writes = self.writer.lock();
         if self.closed.load(Ordering::Acquire) {
             return Err(Error::Closed);
         }
         if self.failed.load(Ordering::Acquire) {
             return Err(Error::Failed);
         }
-        Ok(())
+        writes.clear();
+        Ok(writes)
     }
 
-    fn write(&self, mut writes: Vec<Write>, mode: PersistMode) -> Result<(), Error> {
-        // All writes of a batch count as simultaneous, so that of two to one key the later must be left out.
-        // Sorted keys are also faster to insert.
-        writes.sort_by(|a, b| a.work.cmp(&b.work).then_with(|| a.key.cmp(&b.key)));
-        writes.dedup_by(|later, kept| {
-            let same = later.work == kept.work && later.key == kept.key;
-            if same {
-                std::mem::swap(&mut later.value, &mut kept.value);
-            }
-            same
-        });
+    /// Writes what was collected, in one batch.
+    fn write(&self, writes: &mut Writes, mode: PersistMode) -> Result<(), Error> {
+        // All writes of a batch count as simultaneous, and the library does not promise which of two to one key
+        // wins: the earlier is left out.
+        writes.settle();
         let mut batch =
             ::fjall::OwnedWriteBatch::with_capacity(self.db.clone(), writes.len()).durability(Some(mode));
-        let empty = writes.is_empty();
-        for Write { work, key, value } in writes {
+        for Write { work, key, value } in writes.iter() {
             let keyspace = if work { &self.work } else { &self.records };
             match value {
                 Some(value) => batch.insert(keyspace, key, value),
                 None => batch.remove(keyspace, key),
             }
         }
-        let result = match (empty, mode) {
+        let result = match (batch.is_empty(), mode) {
             (true, PersistMode::Buffer) => Ok(()),
             (true, _) => self.db.persist(mode),
             (false, _) => batch.commit(),
@@ -213,21 +200,6 @@ fn begin(db: &Database, work: &Keyspace) -> Result<Opened, Error> {
 
 fn database(error: ::fjall::Error) -> Error {
     Error::Database(Box::new(error))
-}
-
-fn encode(partition: &PartitionKey, op: &Op) -> Write {
-    let record = |key: &[u8], value| Write { work: false, key: Kind::Record.key(partition, key), value };
-    let work = |kind: Kind, key: &[u8], value| Write { work: true, key: kind.key(partition, key), value };
-    match op {
-        Op::PutRecord { key, record: put } => record(key, Some(encode_record(put))),
-        Op::DeleteRecord { key } => record(key, None),
-        Op::SetTimer { name, timer } => work(Kind::Timer, name, Some(encode_timer(timer))),
-        Op::CancelTimer { name } => work(Kind::Timer, name, None),
-        Op::PutOutbox { sequence, payload } => {
-            work(Kind::Outbox, &sequence.to_be_bytes(), Some(payload.to_vec()))
-        }
-        Op::DeleteOutbox { sequence } => work(Kind::Outbox, &sequence.to_be_bytes(), None),
-    }
 }
 
 impl Engine for Fjall {
@@ -272,7 +244,7 @@ impl Engine for Fjall {
         limit: usize,
         now: u64,
     ) -> Result<Vec<Entry>, Error> {
-        let own = Kind::Record.prefix(partition, 0).len();
+        let own = Kind::Record.prefix(partition).len();
         let start = match after {
             Some(after) if after >= prefix => Bound::Excluded(Kind::Record.key(partition, after)),
             _ => Bound::Included(Kind::Record.key(partition, prefix)),
@@ -282,7 +254,8 @@ impl Engine for Fjall {
         if limit == 0 {
             return Ok(found);
         }
-        for guard in self.records.range((start, end)) {
+        // A range of the keyspace itself could see half a commit.
+        for guard in self.db.snapshot().range(&self.records, (start, end)) {
             let (key, value) = guard.into_inner().map_err(database)?;
             let key = key.get(own..).unwrap_or_default();
             if !key.starts_with(prefix) {
@@ -300,9 +273,7 @@ impl Engine for Fjall {
 
     fn apply(&self, group: Vec<Commit>, sync: bool) -> Result<Vec<Applied>, Error> {
         group.iter().try_for_each(Commit::check)?;
-        let _writer = self.writer.lock();
-        self.writable()?;
-        let mut writes = Vec::with_capacity(group.iter().map(|commit| commit.ops.len()).sum());
+        let mut writes = self.collect()?;
         let (results, made) = {
             let mut versions = self.versions.lock();
             let mut made = versions.begin();
@@ -314,9 +285,9 @@ impl Engine for Fjall {
         let applied =
             || group.iter().zip(&results).filter(|(_, result)| result.is_ok()).map(|(commit, _)| commit);
         for commit in applied() {
-            writes.extend(commit.ops.iter().map(|op| encode(&commit.partition, op)));
+            commit.ops.iter().for_each(|op| writes.add(&commit.partition, op));
         }
-        self.write(writes, if sync { PersistMode::SyncData } else { PersistMode::Buffer })?;
+        self.write(&mut writes, if sync { PersistMode::SyncData } else { PersistMode::Buffer })?;
         {
             let mut due = self.due.lock();
             for commit in applied() {
@@ -355,11 +326,9 @@ impl Engine for Fjall {
         now: u64,
     ) -> Result<Option<PartitionKey>, Error> {
         // Writers wait: an expired record must not be replaced between the look and the deletion.
-        let _writer = self.writer.lock();
-        self.writable()?;
+        let mut writes = self.collect()?;
         let snapshot = self.db.snapshot();
         let start = after.map_or_else(|| Kind::Record.start(), |after| Kind::Record.behind(after));
-        let mut writes = Vec::new();
         let mut last: Option<PartitionKey> = None;
         let mut more = None;
         for (looked, guard) in range(&snapshot, &self.records, Kind::Record, start).enumerate() {
@@ -373,10 +342,10 @@ impl Engine for Fjall {
                 last = Some(PartitionKey::new(name).map_err(|_| Error::Corrupt("a name out of bounds"))?);
             }
             if split_record(&value)?.0.is_some_and(|expires| expires <= now) {
-                writes.push(Write { work: false, key: key.to_vec(), value: None });
+                writes.raw(false, &key, None);
             }
         }
-        self.write(writes, PersistMode::Buffer)?;
+        self.write(&mut writes, PersistMode::Buffer)?;
         Ok(more)
     }
 
@@ -385,13 +354,12 @@ impl Engine for Fjall {
     }
 
     fn close(&self) -> Result<(), Error> {
-        let _writer = self.writer.lock();
-        match self.writable() {
+        let mut writes = match self.collect() {
             Err(Error::Closed) => return Ok(()),
             other => other?,
-        }
-        let mark = Write { work: true, key: meta_key(CLOSED), value: Some(Vec::new()) };
-        self.write(vec![mark], PersistMode::SyncAll)?;
+        };
+        writes.raw(true, &meta_key(CLOSED), Some(&[]));
+        self.write(&mut writes, PersistMode::SyncAll)?;
         self.closed.store(true, Ordering::Release);
         Ok(())
     }
@@ -402,9 +370,8 @@ impl Engine for Fjall {
     }
 
     fn put_meta(&self, name: &str, value: &[u8]) -> Result<(), Error> {
-        let _writer = self.writer.lock();
-        self.writable()?;
-        let key = meta_key(&format!("user.{name}"));
-        self.write(vec![Write { work: true, key, value: Some(value.to_vec()) }], PersistMode::SyncData)
+        let mut writes = self.collect()?;
+        writes.raw(true, &meta_key(&format!("user.{name}")), Some(value));
+        self.write(&mut writes, PersistMode::SyncData)
     }
 }
