@@ -37,33 +37,39 @@ pub enum ClientError {
     Silent(String),
 }
 
-/// Calls the admin interface at `address`: a GET, or a POST of a component.
+/// What is asked of the server.
+#[derive(Debug)]
+pub enum Call {
+    /// Read something.
+    Get,
+    /// Do something.
+    Post,
+    /// Take a component.
+    PostComponent(Vec<u8>),
+}
+
+/// Calls the admin interface at `address`.
 ///
 /// # Errors
 /// There was no answer. An answer that refuses is no error here.
-pub async fn call(
-    address: &str,
-    path: &str,
-    component: Option<Vec<u8>>,
-) -> Result<(StatusCode, Bytes), ClientError> {
-    match tokio::time::timeout(TIME, exchange(address, path, component)).await {
+pub async fn call(address: &str, path: &str, what: Call) -> Result<(StatusCode, Bytes), ClientError> {
+    match tokio::time::timeout(TIME, exchange(address, path, what)).await {
         Ok(answer) => answer,
         Err(_) => Err(ClientError::Silent(address.to_owned())),
     }
 }
 
-async fn exchange(
-    address: &str,
-    path: &str,
-    component: Option<Vec<u8>>,
-) -> Result<(StatusCode, Bytes), ClientError> {
-    let mut request = Request::builder().uri(path).header(HOST, address);
-    if component.is_some() {
-        request = request.method(Method::POST).header(CONTENT_TYPE, "application/wasm");
-    }
-    let request = request
-        .body(Full::new(Bytes::from(component.unwrap_or_default())))
-        .map_err(|_| ClientError::Address(address.to_owned()))?;
+async fn exchange(address: &str, path: &str, what: Call) -> Result<(StatusCode, Bytes), ClientError> {
+    let request = Request::builder().uri(path).header(HOST, address);
+    let (request, body) = match what {
+        Call::Get => (request, Vec::new()),
+        Call::Post => (request.method(Method::POST), Vec::new()),
+        Call::PostComponent(bytes) => {
+            (request.method(Method::POST).header(CONTENT_TYPE, "application/wasm"), bytes)
+        }
+    };
+    let request =
+        request.body(Full::new(Bytes::from(body))).map_err(|_| ClientError::Address(address.to_owned()))?;
     let stream = TcpStream::connect(address)
         .await
         .map_err(|cause| ClientError::Unreachable { address: address.to_owned(), cause })?;

@@ -21,6 +21,12 @@ pub struct CommandLine {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Serve until SIGTERM or SIGINT; a second one ends at once.
+    Serve {
+        /// Configuration file (TOML).
+        #[arg(long)]
+        config: PathBuf,
+    },
     /// Tell every problem of a configuration and start nothing.
     Check {
         /// Configuration file (TOML).
@@ -31,6 +37,12 @@ pub enum Command {
     Swap {
         /// The component (WebAssembly).
         file: PathBuf,
+        /// Admin address of the server.
+        #[arg(long)]
+        admin: String,
+    },
+    /// Go back to the generation before the last swap.
+    Rollback {
         /// Admin address of the server.
         #[arg(long)]
         admin: String,

@@ -10,4 +10,6 @@ pub mod command;
 pub mod configuration;
 pub mod logging;
 pub mod metrics;
+pub mod run;
+pub mod server;
 pub mod signals;

@@ -1,7 +1,7 @@
 //! The log: one line an event, on standard error.
 //!
-//! A request can be followed by its `call_id` and `branch` from the SIP stack through `step` of the
-//! engine to the answer; the filter chooses how much of that is written.
+//! With `debug`, a request can be followed: its `call_id` and `branch` stand at every event of its step,
+//! its `ticket` at its answer, and `send` at each request that it caused and at the outcome of that.
 
 use std::io::{self, Write};
 
@@ -44,7 +44,7 @@ impl Logging {
         let lines = fmt::layer().with_writer(|| OneLine(io::stderr().lock()));
         let lines = match log.format {
             LogFormat::Compact => lines.compact().boxed(),
-            LogFormat::Json => lines.json().flatten_event(true).with_current_span(false).boxed(),
+            LogFormat::Json => lines.json().flatten_event(true).with_span_list(false).boxed(),
         };
         tracing_subscriber::registry().with(layer).with(lines).try_init()?;
         Ok(Self { filter })

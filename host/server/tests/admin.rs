@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use rollcall_server::admin::{Admin, Control, Generation, Health, start};
-use rollcall_server::client;
+use rollcall_server::client::{self, Call};
 
 /// A server whose swaps wait for the test.
 struct Fake {
@@ -36,6 +36,10 @@ impl Control for Fake {
     fn swap(&self, component: Vec<u8>) -> Result<Generation, Vec<String>> {
         self.swapping.lock().send(component.len()).unwrap();
         self.swapped.lock().recv_timeout(Duration::from_secs(20)).unwrap().map(|()| generation(2))
+    }
+
+    fn roll_back(&self) -> Result<Generation, Vec<String>> {
+        Ok(generation(1))
     }
 
     fn advance(&self, milliseconds: u64) -> Option<u64> {
@@ -140,10 +144,16 @@ fn a_component_is_swapped_one_at_a_time() {
     let first = std::thread::spawn(move || exchange(address, swap.as_bytes()));
     assert_eq!(server.swapping.recv_timeout(Duration::from_secs(20)), Ok(4));
     assert_eq!(server.ask(swap).0, 409);
+    let roll_back = "POST /rollback HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n";
+    assert_eq!(server.ask(roll_back).0, 409);
     server.swapped.send(Ok(())).unwrap();
     let (status, answer) = first.join().unwrap();
     assert_eq!(status, 200);
     assert_eq!(serde_json::from_str::<Generation>(body(&answer)).unwrap(), generation(2));
+
+    let (status, answer) = server.ask(roll_back);
+    assert_eq!(status, 200);
+    assert_eq!(serde_json::from_str::<Generation>(body(&answer)).unwrap(), generation(1));
 
     server.swapped.send(Err(vec!["imports wasi".into(), "no handler".into()])).unwrap();
     let (status, answer) = server.ask(swap);
@@ -180,10 +190,11 @@ async fn the_client_of_the_command_line_understands_the_server() {
     let server = running(None);
     let address = server.admin.address().to_string();
     server.swapped.send(Err(vec!["no handler".into()])).unwrap();
-    let (status, answer) = client::call(&address, "/swap", Some(b"\0asm".to_vec())).await.unwrap();
+    let (status, answer) =
+        client::call(&address, "/swap", Call::PostComponent(b"\0asm".to_vec())).await.unwrap();
     assert_eq!((status.as_u16(), &answer[..]), (422, &b"{\"problems\":[\"no handler\"]}\n"[..]));
-    let (status, _) = client::call(&address, "/health", None).await.unwrap();
+    let (status, _) = client::call(&address, "/health", Call::Get).await.unwrap();
     assert_eq!(status.as_u16(), 200);
     drop(server);
-    assert!(client::call(&address, "/health", None).await.is_err());
+    assert!(client::call(&address, "/health", Call::Get).await.is_err());
 }

@@ -5,12 +5,13 @@
 use std::path::Path;
 use std::time::Duration;
 
-use rollcall_server::configuration::{Configuration, Limits, StorageEngine};
+use rollcall_server::configuration::{Configuration, Limits, Reading, StorageEngine};
 
 const GOOD: &str = "[sip]\nlisten = ['udp:127.0.0.1:0']\n[storage]\npath = 'data'\n";
 
 fn parse(text: &str) -> Result<Configuration, Vec<String>> {
     Configuration::parse(Path::new("/etc/rollcall/r.toml"), text)
+        .and_then(Reading::finish)
         .map_err(|problems| problems.0.iter().map(|problem| problem.to_string()).collect())
 }
 
@@ -112,7 +113,8 @@ fn problems_of_the_component_get_the_lines_of_their_keys() {
         ("presence.domains[1]", "found \"b c\", expected a domain"),
         ("rules", "missing"),
     ];
-    let problems = configuration.refused(said.map(|(key, message)| (key.to_owned(), message.to_owned())));
+    let said = said.map(|(key, message)| (key.to_owned(), message.to_owned()));
+    let problems = configuration.refused(said.into());
     let lines: Vec<String> = problems.0.iter().map(|problem| problem.to_string()).collect();
     assert_eq!(
         lines,
@@ -122,6 +124,17 @@ fn problems_of_the_component_get_the_lines_of_their_keys() {
             "/etc/rollcall/r.toml:10: presence.expires.default: found nothing",
         ]
     );
+}
+
+#[test]
+fn problems_of_host_and_component_are_told_together() {
+    let text = "[presence]\ndomains = []\n[sip]\nlisten = ['udp:x']\n[storage]\npath = 'data'\n";
+    let mut reading = Configuration::parse(Path::new("r.toml"), text).unwrap();
+    assert!(reading.has_problems());
+    reading.add_refused(vec![("presence.domains".into(), "found none, expected at least one".into())]);
+    let lines: Vec<Option<usize>> =
+        reading.finish().unwrap_err().0.iter().map(|problem| problem.line).collect();
+    assert_eq!(lines, [Some(2), Some(4)]);
 }
 
 #[test]
@@ -175,6 +188,6 @@ fn amounts_are_written_with_their_units() {
 
 #[test]
 fn a_file_that_is_not_there_is_named() {
-    let error = Configuration::load(Path::new("/nonexistent/r.toml")).unwrap_err();
+    let error = Configuration::read(Path::new("/nonexistent/r.toml")).unwrap_err();
     assert!(error.to_string().starts_with("/nonexistent/r.toml: cannot be read: "), "{error}");
 }

@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize};
 
 pub use listener::{Admin, AdminError};
 
-/// What the interface asks of the server. All but [`Control::swap`] return at once.
+/// What the interface asks of the server. All but the changes of
+/// generation return at once.
 pub trait Control: Send + Sync + 'static {
     /// How the server is.
     fn health(&self) -> Health;
@@ -30,6 +31,12 @@ pub trait Control: Send + Sync + 'static {
     /// # Errors
     /// Every reason why not. The running generation is then left alone.
     fn swap(&self, component: Vec<u8>) -> Result<Generation, Vec<String>>;
+
+    /// Makes the generation before the running one the running one again.
+    ///
+    /// # Errors
+    /// Every reason why not. The running generation is then left alone.
+    fn roll_back(&self) -> Result<Generation, Vec<String>>;
 
     /// Moves the clock forward by milliseconds and returns the new time, in milliseconds since 1970.
     /// None unless the configuration allows it.

@@ -14,7 +14,7 @@ use serde::Serialize;
 use serde_json::json;
 use tracing::{info, warn};
 
-use super::Control;
+use super::{Control, Generation};
 
 /// Largest component, in bytes.
 const LARGEST_COMPONENT: usize = 64 << 20;
@@ -32,13 +32,13 @@ type Reply = Response<Full<Bytes>>;
 
 pub(super) struct Routes {
     control: Arc<dyn Control>,
-    /// One component is taken at a time: each is held in memory whole and compiled on all processors.
-    swapping: Arc<AtomicBool>,
+    /// One change at a time: a component is held in memory whole and compiled on all processors.
+    changing: Arc<AtomicBool>,
 }
 
 impl Routes {
     pub(super) fn new(control: Arc<dyn Control>) -> Self {
-        Self { control, swapping: Arc::default() }
+        Self { control, changing: Arc::default() }
     }
 
     pub(super) async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Result<Reply, Infallible> {
@@ -52,9 +52,10 @@ impl Routes {
                 refusal(StatusCode::FORBIDDEN, "not for web pages")
             }
             (&Method::POST, "/swap") => self.swap(request).await,
+            (&Method::POST, "/rollback") => self.roll_back().await,
             (&Method::POST, "/clock/advance") => self.advance(request.uri().query()),
             (_, "/health" | "/metrics" | "/generations") => not_allowed("GET"),
-            (_, "/swap" | "/clock/advance") => not_allowed("POST"),
+            (_, "/swap" | "/rollback" | "/clock/advance") => not_allowed("POST"),
             _ => refusal(StatusCode::NOT_FOUND, "no such path"),
         })
     }
@@ -88,8 +89,8 @@ impl Routes {
         if request.headers().get(CONTENT_TYPE) != Some(&WASM) {
             return refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, "expected Content-Type: application/wasm");
         }
-        let Some(turn) = Turn::take(&self.swapping) else {
-            return refusal(StatusCode::CONFLICT, "another component is being loaded");
+        let Some(turn) = Turn::take(&self.changing) else {
+            return under_way();
         };
         if request.body().size_hint().lower() > LARGEST_COMPONENT as u64 {
             return too_large();
@@ -101,19 +102,36 @@ impl Routes {
             Ok(Err(error)) => return refusal(StatusCode::BAD_REQUEST, &error.to_string()),
             Err(_) => return refusal(StatusCode::REQUEST_TIMEOUT, "the component did not arrive in time"),
         };
+        self.change(turn, |control| control.swap(component)).await
+    }
+
+    async fn roll_back(&self) -> Reply {
+        match Turn::take(&self.changing) {
+            Some(turn) => self.change(turn, |control| control.roll_back()).await,
+            None => under_way(),
+        }
+    }
+
+    /// Changes the running generation.
+    async fn change(
+        &self,
+        turn: Turn,
+        change: impl FnOnce(&dyn Control) -> Result<Generation, Vec<String>> + Send + 'static,
+    ) -> Reply {
         let control = Arc::clone(&self.control);
-        let swapped = tokio::task::spawn_blocking(move || {
+        let changed = tokio::task::spawn_blocking(move || {
             // Until it is done, even if nobody waits for the answer any more.
             let _turn = turn;
-            control.swap(component)
+            change(&*control)
         });
-        match swapped.await {
+        match changed.await {
             Ok(Ok(generation)) => {
-                info!(generation = generation.number, version = generation.version, "component swapped");
+                let Generation { number, version, .. } = &generation;
+                info!(generation = number, version, "generation changed");
                 json_reply(StatusCode::OK, &generation)
             }
             Ok(Err(problems)) => {
-                warn!(?problems, "component refused");
+                warn!(?problems, "generation not changed");
                 json_reply(StatusCode::UNPROCESSABLE_ENTITY, &json!({ "problems": problems }))
             }
             Err(error) => refusal(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
@@ -152,6 +170,10 @@ fn json_reply(status: StatusCode, value: &impl Serialize) -> Reply {
 
 fn refusal(status: StatusCode, problem: &str) -> Reply {
     json_reply(status, &json!({ "problems": [problem] }))
+}
+
+fn under_way() -> Reply {
+    refusal(StatusCode::CONFLICT, "another change is under way")
 }
 
 fn too_large() -> Reply {

@@ -59,18 +59,18 @@ impl Configuration {
     /// Reads and checks a file.
     ///
     /// # Errors
-    /// The file cannot be read, or holds problems.
-    pub fn load(file: &Path) -> Result<Self, ConfigurationError> {
+    /// The file cannot be read, or is not TOML.
+    pub fn read(file: &Path) -> Result<Reading, ConfigurationError> {
         let text =
-            read(file).map_err(|cause| ConfigurationError::Unreadable { file: file.to_owned(), cause })?;
+            text_of(file).map_err(|cause| ConfigurationError::Unreadable { file: file.to_owned(), cause })?;
         Self::parse(file, &text).map_err(ConfigurationError::Invalid)
     }
 
     /// Checks the text of a file. Relative paths in it are relative to the folder of `file`.
     ///
     /// # Errors
-    /// Every problem in the text.
-    pub fn parse(file: &Path, text: &str) -> Result<Self, Problems> {
+    /// The text is not TOML.
+    pub fn parse(file: &Path, text: &str) -> Result<Reading, Problems> {
         let (document, errors) = DeTable::parse_recoverable(text);
         if !errors.is_empty() {
             return Err(syntax_problems(file, text, &errors));
@@ -94,12 +94,11 @@ impl Configuration {
         root.finish();
 
         let problems = findings.into_problems();
-        match (sip, storage, problems.0.is_empty()) {
-            (Some(sip), Some(storage), true) => {
-                Ok(Self { sip, storage, plugin, admin, log, testing, positions })
-            }
-            _ => Err(problems),
-        }
+        let whole = sip.zip(storage).map(|(sip, storage)| {
+            let (plugin, positions) = (plugin.clone(), positions.clone());
+            Self { sip, storage, plugin, admin, log, testing, positions }
+        });
+        Ok(Reading { whole, plugin, positions, problems })
     }
 
     /// The file that was read.
@@ -107,22 +106,67 @@ impl Configuration {
         self.positions.file()
     }
 
+    /// True if the other configuration wants something else that is fixed at the start.
+    pub fn wants_restart(&self, other: &Self) -> bool {
+        self.sip != other.sip
+            || self.storage != other.storage
+            || self.plugin != other.plugin
+            || self.admin != other.admin
+            || self.testing != other.testing
+            || self.log.format != other.log.format
+    }
+
     /// Problems that the component found in its sections (key and message each), in the form of
     /// those found here.
-    pub fn refused(&self, said: impl IntoIterator<Item = (String, String)>) -> Problems {
-        let mut problems: Vec<Problem> = said
-            .into_iter()
-            .map(|(key, message)| {
-                let line = self.positions.line(&key);
-                Problem::new(self.positions.file(), line, key, ProblemKind::Refused(message))
-            })
-            .collect();
-        problems.sort_by_key(|problem| problem.line);
-        Problems(problems)
+    pub fn refused(&self, said: Vec<(String, String)>) -> Problems {
+        refused(&self.positions, said)
     }
 }
 
-fn read(file: &Path) -> std::io::Result<String> {
+/// A file that has been read and may have problems.
+#[derive(Clone, Debug)]
+pub struct Reading {
+    whole: Option<Configuration>,
+    /// What the component is told, good enough to ask it for its problems too.
+    pub plugin: Plugin,
+    positions: Positions,
+    problems: Problems,
+}
+
+impl Reading {
+    /// True if the host has found problems.
+    pub fn has_problems(&self) -> bool {
+        !self.problems.0.is_empty()
+    }
+
+    /// Adds problems that the component found in its sections: key and message each.
+    pub fn add_refused(&mut self, said: Vec<(String, String)>) {
+        self.problems.0.extend(refused(&self.positions, said).0);
+        self.problems.0.sort_by_key(|problem| problem.line);
+    }
+
+    /// The configuration.
+    ///
+    /// # Errors
+    /// Every problem, if there is any.
+    pub fn finish(self) -> Result<Configuration, Problems> {
+        match self.whole {
+            Some(whole) if self.problems.0.is_empty() => Ok(whole),
+            _ => Err(self.problems),
+        }
+    }
+}
+
+fn refused(positions: &Positions, said: Vec<(String, String)>) -> Problems {
+    let problem = |(key, message): (String, String)| {
+        Problem::new(positions.file(), positions.line(&key), key, ProblemKind::Refused(message))
+    };
+    let mut problems: Vec<Problem> = said.into_iter().map(problem).collect();
+    problems.sort_by_key(|problem| problem.line);
+    Problems(problems)
+}
+
+fn text_of(file: &Path) -> std::io::Result<String> {
     if std::fs::metadata(file)?.len() > LARGEST_FILE {
         return Err(std::io::Error::other("larger than 1 MiB"));
     }

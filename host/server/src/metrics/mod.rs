@@ -3,6 +3,7 @@
 //! Whoever does the work counts it; here the counts are only collected and named, when asked for.
 
 mod answers;
+mod engine;
 mod page;
 mod process;
 mod sip;
