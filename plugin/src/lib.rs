@@ -2,6 +2,43 @@
 //! functions of one input, the records of one partition, time and randomness.
 //!
 //! Compiled to `wasm32-unknown-unknown` it is the component that a host loads; compiled
-//! natively it is an ordinary library, which is how its unit tests run.
+//! natively it is an ordinary library, which is how its unit tests run. [`Presence`] is the
+//! whole of it: give it what a host gives the component.
 
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
+pub mod composition;
+pub mod configuration;
+pub mod errors;
+pub mod keys;
+pub mod pidf;
 pub mod ports;
+pub mod records;
+pub mod sip;
+
+#[cfg(not(target_family = "wasm"))]
+pub mod testing;
+
+mod authorization;
+#[cfg(target_family = "wasm")]
+mod boundary;
+mod delivery;
+mod description;
+mod entity_tag;
+mod expiry;
+mod fanout;
+mod handler;
+mod identity;
+mod lifetime;
+mod media;
+mod neutral_view;
+mod notification;
+mod options;
+mod publication;
+mod step;
+mod subscription;
+#[cfg(test)]
+mod tests;
+
+pub use description::{Description, describe};
+pub use handler::{Outcome, Presence};

@@ -153,6 +153,9 @@ fn by_rsip(message: &Message, bytes: &[u8]) -> Result<(), String> {
         (rsip::SipMessage::Response(_), Start::Response { .. }) => {}
         _ => return wrong("kind of message"),
     }
+    if parsed.body() != &message.body {
+        return wrong("body");
+    }
     let call_id = parsed.call_id_header().map_err(|e| e.to_string())?.value().to_owned();
     if call_id != message.call_id() {
         return wrong("Call-ID");
@@ -165,6 +168,10 @@ fn by_rsip(message: &Message, bytes: &[u8]) -> Result<(), String> {
     if via.branch().map(|b| b.value().to_owned()).unwrap_or_default() != message.branch() {
         return wrong("branch");
     }
+    // In a response, From is what this side has written itself.
+    if message.status() != 0 {
+        return Ok(());
+    }
     let from = parsed.from_header().map_err(|e| e.to_string())?;
     let from = rsip::typed::From::try_from(from.clone()).map_err(|e| format!("From: {e}"))?;
     let own = tag(message.header("From").unwrap_or_default());
@@ -173,8 +180,72 @@ fn by_rsip(message: &Message, bytes: &[u8]) -> Result<(), String> {
     {
         return wrong("From tag");
     }
-    if parsed.body() != &message.body {
-        return wrong("body");
-    }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check;
+    use crate::Message;
+
+    const GOOD: &str = "NOTIFY sip:phone@127.0.0.1:5070 SIP/2.0\r\n\
+        Via: SIP/2.0/UDP 127.0.0.1:5060;branch=z9hG4bK0123456789\r\nMax-Forwards: 70\r\n\
+        From: <sip:alice@example.com>;tag=a\r\nTo: <sip:bob@example.com>;tag=b\r\nCall-ID: c\r\n\
+        CSeq: 7 NOTIFY\r\nContact: <sip:127.0.0.1:5060>\r\nEvent: presence\r\n\
+        Subscription-State: active;expires=60\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nhi";
+
+    fn verdict(text: &str) -> Result<(), String> {
+        Message::parse(text.as_bytes()).and_then(|message| check(&message, text.as_bytes()))
+    }
+
+    /// Every rule is one that a message can break: the check must see it.
+    #[test]
+    fn each_fault_is_seen() {
+        assert_eq!(verdict(GOOD), Ok(()));
+        let faults = [
+            ("Content-Length: 2", "Content-Length: 3"),
+            ("Content-Length: 2\r\n", ""),
+            ("Content-Type: text/plain\r\n", ""),
+            ("CSeq: 7 NOTIFY", "CSeq: 7 PUBLISH"),
+            ("CSeq: 7 NOTIFY", "CSeq: 2147483648 NOTIFY"),
+            ("branch=z9hG4bK0123456789", "branch=1"),
+            ("Max-Forwards: 70\r\n", ""),
+            (";tag=a", ""),
+            ("Event: presence\r\n", ""),
+            ("Event: presence", "Event: presence\r\nEvent: presence"),
+            ("active;expires=60", "active"),
+            ("active;expires=60", "terminated"),
+            ("active;expires=60", "terminated;reason=timeout;expires=0"),
+            ("active;expires=60", "terminated;reason=timeout;retry-after=5"),
+            ("Call-ID: c\r\n", "Call-ID: c\r\nCall-ID: c\r\n"),
+            ("Event: presence", "Event:\r\n presence"),
+            ("Event: presence", "Event"),
+            ("\r\n\r\nhi", "\r\nhi"),
+        ];
+        for (good, bad) in faults {
+            assert!(GOOD.contains(good));
+            assert!(verdict(&GOOD.replacen(good, bad, 1)).is_err(), "{bad:?} for {good:?} went unseen");
+        }
+    }
+
+    /// Statuses that must not be sent, or not without a certain header.
+    #[test]
+    fn a_wrong_status_is_seen() {
+        let with = |status: &str, header: &str| {
+            let text = format!(
+                "SIP/2.0 {status} Because\r\nVia: SIP/2.0/UDP 127.0.0.1:5070;branch=z9hG4bK0123456789\r\n\
+                 From: <sip:bob@example.com>;tag=b\r\nTo: <sip:alice@example.com>;tag=a\r\nCall-ID: c\r\n\
+                 CSeq: 7 SUBSCRIBE\r\n{header}Content-Length: 0\r\n\r\n"
+            );
+            verdict(&text)
+        };
+        assert_eq!(with("200", ""), Ok(()));
+        for status in ["180", "202", "407", "408", "405", "420", "423", "489", "503", "999"] {
+            assert!(with(status, "").is_err(), "{status}");
+        }
+        for (status, header) in [("405", "Allow: NOTIFY\r\n"), ("423", "Min-Expires: 60\r\n")] {
+            assert_eq!(with(status, header), Ok(()));
+        }
+        assert!(with("423", "Min-Expires: soon\r\n").is_err());
+    }
 }

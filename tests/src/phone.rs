@@ -212,23 +212,29 @@ impl Transaction {
     #[track_caller]
     #[must_use]
     pub fn try_wait(&self, limit: Duration) -> Option<Message> {
-        let (start, mut interval) = (Instant::now(), Duration::from_millis(500));
-        while let Some(left) = limit.checked_sub(start.elapsed()) {
-            match self.responses.recv_timeout(left.min(interval)) {
+        let end = Instant::now() + limit;
+        let mut interval = Duration::from_millis(500);
+        let mut resend = Instant::now() + interval;
+        loop {
+            let now = Instant::now();
+            if now >= end {
+                return None;
+            }
+            if now >= resend && self.transport == Transport::Udp {
+                self.retransmit();
+                interval = (interval * 2).min(Duration::from_secs(4));
+                resend = now + interval;
+            }
+            let next = if self.transport == Transport::Udp { resend.min(end) } else { end };
+            match self.responses.recv_timeout(next.saturating_duration_since(now)) {
                 Ok(arrived) if arrived.message.status() >= 200 => {
                     self.endpoint.assert_clean();
                     return Some(arrived.message);
                 }
-                Ok(_) => {}
-                Err(RecvTimeoutError::Timeout) if self.transport == Transport::Udp => {
-                    self.retransmit();
-                    interval = (interval * 2).min(Duration::from_secs(4));
-                }
-                Err(RecvTimeoutError::Timeout) => {}
+                Ok(_) | Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return None,
             }
         }
-        None
     }
 
     /// Sends the same bytes again.

@@ -1,14 +1,12 @@
 //! The server under test: a real process, started, watched, stopped, killed, started again.
 
+use crate::process::{Process, Ready, signal};
 use crate::{Admin, Config, LIMIT};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
-use std::io::{BufRead as _, BufReader, Read};
+use nix::sys::signal::Signal;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::path::Path;
+use std::process::ExitStatus;
 use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -19,52 +17,9 @@ const START_LIMIT: Duration = Duration::from_secs(60);
 /// A server process with a folder of its own.
 pub struct Server {
     folder: TempDir,
-    addresses: Addresses,
+    ready: Ready,
     process: Option<Process>,
     log: Arc<Mutex<Vec<String>>>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Addresses {
-    udp: SocketAddr,
-    tcp: SocketAddr,
-    admin: SocketAddr,
-}
-
-/// The child and its guard: a shell that kills the child when this process goes away in any
-/// manner, since destructors do not run then.
-struct Process {
-    child: Child,
-    guard: Option<(Child, ChildStdin)>,
-}
-
-impl Process {
-    fn start(mut child: Child) -> (Self, Box<dyn Read + Send>, Box<dyn Read + Send>) {
-        let stdout = child.stdout.take().expect("stdout");
-        let stderr = child.stderr.take().expect("stderr");
-        let guard = Command::new("sh")
-            .arg("-c")
-            .arg(format!("read line || kill -9 {} 2>/dev/null", child.id()))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .ok()
-            .and_then(|mut guard| guard.stdin.take().map(|stdin| (guard, stdin)));
-        (Self { child, guard }, Box::new(stdout), Box::new(stderr))
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        if let Some((mut guard, stdin)) = self.guard.take() {
-            let _ = guard.kill();
-            let _ = guard.wait();
-            drop(stdin);
-        }
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 /// What a server that did not start has left behind.
@@ -92,8 +47,8 @@ impl Server {
         // Another process may take a port between its choice and its use: choose again.
         for attempt in 0.. {
             match Self::try_start(&folder, config.clone()) {
-                Ok((addresses, process, log)) => {
-                    return Self { folder, addresses, process: Some(process), log };
+                Ok((ready, process, log)) => {
+                    return Self { folder, ready, process: Some(process), log };
                 }
                 Err(refusal) if attempt < 3 && refusal.output.to_lowercase().contains("in use") => {}
                 Err(refusal) => panic!("the server did not start ({}):\n{}", refusal.status, refusal.output),
@@ -131,27 +86,27 @@ impl Server {
     /// A server that many tests share, with the default configuration: for tests that use
     /// presentities of their own ([`user`]) and no virtual clock.
     #[must_use]
-    pub fn shared() -> &'static Self {
+    pub fn shared() -> Shared {
         static SHARED: OnceLock<Server> = OnceLock::new();
-        SHARED.get_or_init(|| Self::start(Config::new()))
+        Shared(SHARED.get_or_init(|| Self::start(Config::new())))
     }
 
     /// Address of the UDP listener.
     #[must_use]
     pub fn udp(&self) -> SocketAddr {
-        self.addresses.udp
+        self.ready.udp
     }
 
     /// Address of the TCP listener.
     #[must_use]
     pub fn tcp(&self) -> SocketAddr {
-        self.addresses.tcp
+        self.ready.tcp
     }
 
     /// The admin address.
     #[must_use]
     pub fn admin(&self) -> Admin {
-        Admin(self.addresses.admin)
+        Admin(self.ready.admin)
     }
 
     /// The folder with configuration and data.
@@ -164,12 +119,12 @@ impl Server {
     #[track_caller]
     #[must_use]
     pub fn pid(&self) -> u32 {
-        self.process.as_ref().expect("a running server").child.id()
+        self.process.as_ref().expect("a running server").id()
     }
 
     /// True while the process runs.
     pub fn is_alive(&mut self) -> bool {
-        self.process.as_mut().is_some_and(|p| p.child.try_wait().ok().flatten().is_none())
+        self.process.as_mut().is_some_and(|process| process.ended().is_none())
     }
 
     /// Moves the virtual clock on. Whatever became due has fired when this returns, or does so
@@ -203,10 +158,10 @@ impl Server {
     #[track_caller]
     pub fn stop(&mut self) {
         let mut process = self.process.take().expect("a running server");
-        signal(process.child.id(), Signal::SIGTERM);
+        signal(process.id(), Signal::SIGTERM);
         let start = Instant::now();
         loop {
-            if let Some(status) = process.child.try_wait().expect("the state of the server") {
+            if let Some(status) = process.ended() {
                 assert!(status.success(), "SIGTERM ended the server with {status}:\n{}", self.log());
                 return;
             }
@@ -215,13 +170,19 @@ impl Server {
         }
     }
 
+    /// Changes the configuration for the next start.
+    pub fn reconfigure(&self, change: impl FnOnce(Config) -> Config) {
+        let file = self.folder.path().join("rollcall.toml");
+        std::fs::write(&file, change(Config::read(&file)).text()).expect("write the configuration");
+    }
+
     /// Starts the process again: same configuration, data and addresses.
     #[track_caller]
     pub fn restart(&mut self) {
         assert!(self.process.is_none(), "stop or kill the server first");
         match launch(self.folder.path()) {
-            Ok((addresses, process, log)) => {
-                self.addresses = addresses;
+            Ok((ready, process, log)) => {
+                self.ready = ready;
                 self.process = Some(process);
                 let mut all = std::mem::take(&mut *self.log.lock().unwrap_or_else(PoisonError::into_inner));
                 let mut new = log.lock().unwrap_or_else(PoisonError::into_inner);
@@ -246,6 +207,15 @@ impl Server {
         signal(self.pid(), which);
     }
 
+    /// Shows the end of the log where a test has failed.
+    fn report(&self) {
+        if std::thread::panicking() {
+            let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+            let skipped = log.len().saturating_sub(60);
+            eprintln!("---- last lines of the server's log ----\n{}", log[skipped..].join("\n"));
+        }
+    }
+
     /// Everything that the process has written so far.
     #[must_use]
     pub fn log(&self) -> String {
@@ -255,11 +225,24 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        if std::thread::panicking() {
-            let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
-            let skipped = log.len().saturating_sub(60);
-            eprintln!("---- last lines of the server's log ----\n{}", log[skipped..].join("\n"));
-        }
+        self.report();
+    }
+}
+
+/// The shared server in the hands of one test. It goes on when the test is over.
+pub struct Shared(&'static Server);
+
+impl std::ops::Deref for Shared {
+    type Target = Server;
+
+    fn deref(&self) -> &Server {
+        self.0
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.0.report();
     }
 }
 
@@ -270,95 +253,32 @@ pub fn user(name: &str) -> String {
     format!("sip:{name}-{}@example.com", NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
-type Started = (Addresses, Process, Arc<Mutex<Vec<String>>>);
+type Started = (Ready, Process, Arc<Mutex<Vec<String>>>);
 
 fn launch(folder: &Path) -> Result<Started, Refusal> {
-    let binary = binary();
-    let child = Command::new(&binary)
-        .args(["serve", "--config"])
-        .arg(folder.join("rollcall.toml"))
-        .current_dir(folder)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn();
-    let child = match child {
-        Ok(child) => child,
-        Err(why) => panic!("cannot run {}: {why} (ROLLCALL_BIN names the binary)", binary.display()),
-    };
-    let (mut process, stdout, stderr) = Process::start(child);
+    let mut process = Process::serve(&crate::process::binary(), &folder.join("rollcall.toml"), folder);
     let log = Arc::new(Mutex::new(Vec::new()));
-    let (sender, lines) = channel();
-    collect(stdout, Arc::clone(&log), Some(sender));
-    collect(stderr, Arc::clone(&log), None);
+    let copy = Arc::clone(&log);
+    let ready = process.read_output(move |line| {
+        copy.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+    });
+    let output = || log.lock().unwrap_or_else(PoisonError::into_inner).join("\n");
     let start = Instant::now();
     loop {
-        match wait_ready(&lines) {
-            Some(addresses) => return Ok((addresses, process, log)),
-            None => {
-                if let Some(status) = process.child.try_wait().expect("the state of the server") {
-                    // Its last words may still be on the way through the pipes.
-                    std::thread::sleep(Duration::from_millis(50));
-                    let output = log.lock().unwrap_or_else(PoisonError::into_inner).join("\n");
-                    return Err(Refusal { status, output });
-                }
-                assert!(
-                    start.elapsed() < START_LIMIT,
-                    "the server is not ready after {START_LIMIT:?}:\n{}",
-                    log.lock().unwrap_or_else(PoisonError::into_inner).join("\n")
-                );
-            }
+        if let Ok(ready) = ready.recv_timeout(Duration::from_millis(20)) {
+            return Ok((ready, process, log));
         }
-    }
-}
-
-/// Reads the line `rollcall: ready sip=udp:A:P,tcp:A:P admin=A:P`.
-fn wait_ready(lines: &Receiver<String>) -> Option<Addresses> {
-    while let Ok(line) = lines.recv_timeout(Duration::from_millis(50)) {
-        let Some(rest) = line.strip_prefix("rollcall: ready ") else { continue };
-        let word = |key: &str| rest.split(' ').find_map(|w| w.strip_prefix(key)?.strip_prefix('='));
-        let listener = |kind: &str| {
-            word("sip")?.split(',').find_map(|l| l.strip_prefix(kind)?.strip_prefix(':')?.parse().ok())
-        };
-        let nowhere = SocketAddr::from(([127, 0, 0, 1], 9));
-        return Some(Addresses {
-            udp: listener("udp").unwrap_or(nowhere),
-            tcp: listener("tcp").unwrap_or(nowhere),
-            admin: word("admin").and_then(|a| a.parse().ok()).unwrap_or(nowhere),
-        });
-    }
-    None
-}
-
-fn collect(pipe: Box<dyn Read + Send>, log: Arc<Mutex<Vec<String>>>, copy: Option<Sender<String>>) {
-    std::thread::spawn(move || {
-        for line in BufReader::new(pipe).split(b'\n').map_while(Result::ok) {
-            let line = String::from_utf8_lossy(&line).into_owned();
-            if let Some(copy) = &copy {
-                let _ = copy.send(line.clone());
-            }
-            log.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+        if let Some(status) = process.ended() {
+            // Its last words may still be on the way through the pipes.
+            std::thread::sleep(Duration::from_millis(50));
+            return Err(Refusal { status, output: output() });
         }
-    });
-}
-
-fn signal(pid: u32, which: Signal) {
-    if let Ok(pid) = i32::try_from(pid) {
-        let _ = kill(Pid::from_raw(pid), which);
+        assert!(
+            start.elapsed() < START_LIMIT,
+            "the server is not ready after {START_LIMIT:?}:\n{}",
+            output()
+        );
     }
-}
-
-/// The binary: `ROLLCALL_BIN`, else `rollcall` beside or above the running executable, else in
-/// the release folder of the same target directory.
-#[must_use]
-pub fn binary() -> PathBuf {
-    if let Some(path) = std::env::var_os("ROLLCALL_BIN") {
-        return path.into();
-    }
-    let own = std::env::current_exe().expect("the path of this executable");
-    let near = own.ancestors().skip(1).take(3).map(|folder| folder.join("rollcall"));
-    let release = own.ancestors().skip(1).take(4).map(|folder| folder.join("release/rollcall"));
-    near.chain(release).find(|path| path.is_file()).unwrap_or_else(|| "rollcall".into())
 }
 
 /// A port that is free for UDP and TCP, below the range from which the system takes ports for

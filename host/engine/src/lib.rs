@@ -1,1 +1,41 @@
+//! Runs a SIP plugin component: the host side of `wit/plugin.wit`.
+//!
+//! A proxy or server that embeds this library brings a SIP stack ([`Edge`]) and a store
+//! ([`rollcall_storage::Engine`]) and gets an [`Engine`]: requests go in, answers and requests
+//! to send come out, and everything that the WIT package promises a plugin holds: atomic
+//! steps, durable commits before anything leaves, timers, posts, limits, containment, and new
+//! versions of the component between two steps.
+//!
+//! The library knows SIP messages as bytes and spans, and nothing of presence.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+mod background;
+mod bindings;
+mod clock;
+mod commit;
+mod compiled;
+mod engine;
+mod flush;
+mod generation;
+mod in_flight;
+mod limits;
+mod message;
+mod metrics;
+mod outbox;
+mod partition;
+mod registry;
+mod runner;
+mod step;
+mod tables;
+
+pub use clock::{Clock, HostClock};
+pub use compiled::Digest;
+pub use engine::{Engine, StartError};
+pub use generation::{ComponentError, Description};
+pub use limits::{EngineConfig, StepLimits};
+pub use message::{
+    Answer, Document, Edge, Header, Outcome, Outgoing, Peer, Reply, Request, Response, SendId, Span, Transport,
+};
+pub use metrics::{ByKind, Counter, GROUP_BOUNDS, Gauges, Histogram, Metrics, TIME_BOUNDS};
+pub use step::input::Kind;
+pub use tables::TableSource;

@@ -104,9 +104,13 @@ impl Default for Overload {
 pub struct TcpLimits {
     /// Most connections at one time; further ones are closed at once.
     pub connections: usize,
-    /// Milliseconds without a byte from the peer, or with one message unfinished, after which a
-    /// connection is closed. Real time, not the stack's clock.
+    /// Most connections with one address, so that one peer cannot take all of them.
+    pub per_address: usize,
+    /// Milliseconds without a byte from the peer after which a connection is closed. Real time, as all of
+    /// these, not the stack's clock.
     pub idle: u64,
+    /// Milliseconds that one message may take from its first byte to its last.
+    pub message: u64,
     /// Most bytes waiting to be written to one peer; a peer that reads slower is disconnected.
     pub write_queue: usize,
     /// Milliseconds that opening a connection may take.
@@ -115,6 +119,13 @@ pub struct TcpLimits {
 
 impl Default for TcpLimits {
     fn default() -> Self {
-        TcpLimits { connections: 10_000, idle: 600_000, write_queue: 4 * 1024 * 1024, connect: 5_000 }
+        TcpLimits {
+            connections: 10_000,
+            per_address: 2_000,
+            idle: 600_000,
+            message: 32_000,
+            write_queue: 4 * 1024 * 1024,
+            connect: 5_000,
+        }
     }
 }

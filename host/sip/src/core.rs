@@ -42,6 +42,7 @@ pub struct Incoming {
 
 /// What became of a request.
 #[derive(Debug, Clone)]
+#[allow(clippy::large_enum_variant, reason = "it is handed over once, and nearly always is a response")]
 pub enum Outcome {
     /// The final response, 200 to 699.
     Response {

@@ -7,9 +7,15 @@
 mod clock;
 mod config;
 mod core;
+#[doc(hidden)]
+pub mod fuzzing;
 mod metrics;
+mod node;
 mod stack;
 mod transaction;
+mod transport;
+mod uac;
+mod uas;
 pub mod wire;
 
 pub use clock::{Clock, ManualClock, SystemClock, Wake};

@@ -2,6 +2,8 @@
 
 use bytes::Bytes;
 
+use super::via::Via;
+
 /// Part of a message: `start` is the offset of the first byte, `end` the offset after the last one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Span {
@@ -85,6 +87,23 @@ pub struct Field {
     pub kind: Kind,
 }
 
+/// What every message has (RFC 3261 8.1.1), read once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Essentials {
+    /// The topmost Via.
+    pub via: Via,
+    /// Number of CSeq.
+    pub cseq: u32,
+    /// Method of CSeq; in a request the same as that of the first line.
+    pub cseq_method: Span,
+    /// Call-ID.
+    pub call_id: Span,
+    /// Tag of From; RFC 2543 had none.
+    pub from_tag: Option<Span>,
+    /// Tag of To; none outside of a dialog.
+    pub to_tag: Option<Span>,
+}
+
 /// A message that has been split, not interpreted. Cloning shares the bytes.
 #[derive(Debug, Clone)]
 pub struct Message {
@@ -96,6 +115,8 @@ pub struct Message {
     pub headers: Vec<Field>,
     /// The body.
     pub body: Span,
+    /// Values that the stack itself needed.
+    pub essentials: Essentials,
 }
 
 impl Message {

@@ -1,0 +1,373 @@
+//! Work that no caller waits for: timers, posts, recovery, steps run again.
+//!
+//! Invariant: all background work of one partition is done by one thread, in order, so posts
+//! from one partition to another arrive in order.
+
+use crate::runner::Shared;
+use crate::outbox::OutboxEntry;
+use crate::step::input::Input;
+use parking_lot::{Condvar, Mutex};
+use rollcall_storage::PartitionKey;
+use std::collections::hash_map::RandomState;
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::hash::BuildHasher;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// Timers that one partition fires before others have their turn.
+const TIMERS_AT_ONCE: usize = 64;
+
+/// First and longest pause before something that failed is tried again, in milliseconds.
+const RETRY_MS: (u64, u64) = (1_000, 60_000);
+
+/// Longest sleep of the timer thread.
+const DOZE: Duration = Duration::from_millis(500);
+
+/// One piece of work.
+pub(crate) enum Task {
+    /// Timers of a partition are due.
+    Fire(PartitionKey),
+    /// A post waits in the outbox of `from`.
+    Deliver { from: PartitionKey, sequence: u64, to: PartitionKey },
+    /// A mailbox that waited after a failure.
+    Retry(PartitionKey),
+    /// The host has started and this partition has something in its outbox.
+    Outbox(PartitionKey),
+    /// The host has started after a stop without order.
+    Recover(PartitionKey),
+    /// A step is run again.
+    Again(Arc<Input>, u32),
+}
+
+impl Task {
+    fn partition(&self) -> Option<&PartitionKey> {
+        match self {
+            Task::Fire(partition)
+            | Task::Retry(partition)
+            | Task::Outbox(partition)
+            | Task::Recover(partition)
+            | Task::Deliver { to: partition, .. } => Some(partition),
+            Task::Again(input, _) => input.partition(),
+        }
+    }
+}
+
+#[derive(Default)]
+struct Lane {
+    tasks: Mutex<VecDeque<Task>>,
+    wake: Condvar,
+}
+
+#[derive(Default)]
+struct Agenda {
+    /// When partitions want to be woken for their timers.
+    wakes: BTreeSet<(u64, PartitionKey)>,
+    /// Tasks put off; the second number keeps equal instants apart.
+    later: BTreeMap<(u64, u64), Task>,
+}
+
+impl Agenda {
+    fn next(&self) -> Option<u64> {
+        let wake = self.wakes.first().map(|(due, _)| *due);
+        let later = self.later.first_key_value().map(|((due, _), _)| *due);
+        [wake, later].into_iter().flatten().min()
+    }
+}
+
+/// The queues of all background work.
+pub(crate) struct Background {
+    lanes: Vec<Lane>,
+    hasher: RandomState,
+    agenda: Mutex<Agenda>,
+    alarm: Condvar,
+    numbers: AtomicU64,
+    queued: AtomicUsize,
+    stopping: AtomicBool,
+}
+
+impl Background {
+    pub fn new(workers: usize) -> Background {
+        Background {
+            lanes: (0..workers.max(1)).map(|_| Lane::default()).collect(),
+            hasher: RandomState::new(),
+            agenda: Mutex::default(),
+            alarm: Condvar::new(),
+            numbers: AtomicU64::new(0),
+            queued: AtomicUsize::new(0),
+            stopping: AtomicBool::new(false),
+        }
+    }
+
+    /// Queues a task.
+    pub fn push(&self, task: Task) {
+        let lane = task.partition().map_or(0, |partition| {
+            let hash = self.hasher.hash_one(partition.as_str());
+            hash as usize % self.lanes.len()
+        });
+        let lane = &self.lanes[lane];
+        self.queued.fetch_add(1, Ordering::Relaxed);
+        let mut tasks = lane.tasks.lock();
+        tasks.push_back(task);
+        if tasks.len() == 1 {
+            lane.wake.notify_one();
+        }
+    }
+
+    /// Queues a task for an instant.
+    pub fn push_at(&self, due: u64, task: Task) {
+        let number = self.numbers.fetch_add(1, Ordering::Relaxed);
+        self.agenda.lock().later.insert((due, number), task);
+        self.alarm.notify_one();
+    }
+
+    /// Moves the wake-up instant of a partition.
+    pub fn set_wake(&self, partition: &PartitionKey, before: Option<u64>, after: Option<u64>) {
+        let mut agenda = self.agenda.lock();
+        if let Some(before) = before {
+            agenda.wakes.remove(&(before, partition.clone()));
+        }
+        let Some(after) = after else { return };
+        let earliest = agenda.next().is_none_or(|next| after < next);
+        agenda.wakes.insert((after, partition.clone()));
+        drop(agenda);
+        if earliest {
+            self.alarm.notify_one();
+        }
+    }
+
+    /// Partitions that wait for a timer.
+    pub fn waiting(&self) -> usize {
+        self.agenda.lock().wakes.len()
+    }
+
+    /// Tasks that wait for a thread.
+    pub fn queued(&self) -> usize {
+        self.queued.load(Ordering::Relaxed)
+    }
+
+    /// Looks at the time again: it has jumped.
+    pub fn time_jumped(&self) {
+        drop(self.agenda.lock());
+        self.alarm.notify_one();
+    }
+
+    /// Lets all threads end; tasks that wait are dropped, the store has what they need.
+    pub fn stop(&self) {
+        self.stopping.store(true, Ordering::SeqCst);
+        drop(self.agenda.lock());
+        self.alarm.notify_all();
+        for lane in &self.lanes {
+            drop(lane.tasks.lock());
+            lane.wake.notify_all();
+        }
+    }
+
+    /// The timer thread: wakes partitions when they are due.
+    pub fn run_timers(&self, shared: &Arc<Shared>) {
+        let mut agenda = self.agenda.lock();
+        while !self.stopping.load(Ordering::SeqCst) {
+            let now = shared.clock.now_ms();
+            let mut due = Vec::new();
+            while agenda.wakes.first().is_some_and(|(due, _)| *due <= now) {
+                due.extend(agenda.wakes.pop_first().map(|(_, partition)| Task::Fire(partition)));
+            }
+            while agenda.later.first_key_value().is_some_and(|((due, _), _)| *due <= now) {
+                due.extend(agenda.later.pop_first().map(|(_, task)| task));
+            }
+            if due.is_empty() {
+                let pause = agenda.next().map_or(DOZE, |next| Duration::from_millis(next - now)).min(DOZE);
+                self.alarm.wait_for(&mut agenda, pause);
+            } else {
+                parking_lot::MutexGuard::unlocked(&mut agenda, || {
+                    for task in due {
+                        self.push(task);
+                    }
+                });
+            }
+        }
+    }
+
+    /// A worker thread.
+    pub fn run_lane(&self, shared: &Arc<Shared>, lane: usize) {
+        let mut worker = Worker { shared, mailboxes: HashMap::new(), failures: HashMap::new() };
+        let lane = &self.lanes[lane];
+        loop {
+            let task = {
+                let mut tasks = lane.tasks.lock();
+                loop {
+                    if self.stopping.load(Ordering::SeqCst) {
+                        return;
+                    }
+                    if let Some(task) = tasks.pop_front() {
+                        break task;
+                    }
+                    lane.wake.wait(&mut tasks);
+                }
+            };
+            worker.work(task);
+            self.queued.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Posts that wait for one partition.
+#[derive(Default)]
+struct Mailbox {
+    posts: VecDeque<(PartitionKey, u64)>,
+    /// The first one failed and is tried again later.
+    blocked: bool,
+}
+
+struct Worker<'a> {
+    shared: &'a Arc<Shared>,
+    mailboxes: HashMap<PartitionKey, Mailbox>,
+    /// Failures in a row, by partition.
+    failures: HashMap<PartitionKey, u32>,
+}
+
+impl Worker<'_> {
+    fn work(&mut self, task: Task) {
+        match task {
+            Task::Fire(partition) => self.fire(&partition),
+            Task::Deliver { from, sequence, to } => {
+                let mailbox = self.mailboxes.entry(to.clone()).or_default();
+                mailbox.posts.push_back((from, sequence));
+                if !mailbox.blocked {
+                    self.deliver(&to);
+                }
+            }
+            Task::Retry(to) => {
+                if let Some(mailbox) = self.mailboxes.get_mut(&to) {
+                    mailbox.blocked = false;
+                }
+                self.deliver(&to);
+            }
+            Task::Outbox(partition) => self.resume(&partition),
+            Task::Recover(partition) => {
+                let input = Arc::new(Input::Recovery { partition: partition.clone() });
+                if self.shared.step(&input, 0).is_err() {
+                    let due = self.next_try(&partition);
+                    self.shared.background.push_at(due, Task::Recover(partition));
+                } else {
+                    self.failures.remove(&partition);
+                }
+            }
+            Task::Again(input, attempt) => {
+                if self.shared.step(&input, attempt).is_err() {
+                    self.shared.refuse(&input);
+                }
+            }
+        }
+    }
+
+    /// When to try again what has just failed.
+    fn next_try(&mut self, partition: &PartitionKey) -> u64 {
+        let failures = self.failures.entry(partition.clone()).or_default();
+        let pause = RETRY_MS.0.saturating_mul(1 << (*failures).min(10)).min(RETRY_MS.1);
+        *failures += 1;
+        self.shared.clock.now_ms() + pause
+    }
+
+    fn fire(&mut self, partition: &PartitionKey) {
+        let now = self.shared.clock.now_ms();
+        let names = match self.shared.registry.hold(partition, now) {
+            Ok(mut live) => {
+                live.firing = true;
+                live.due(now, TIMERS_AT_ONCE)
+            }
+            Err(error) => {
+                tracing::error!(%partition, %error, "timers cannot be read");
+                let due = self.next_try(partition);
+                self.shared.background.push_at(due, Task::Fire(partition.clone()));
+                return;
+            }
+        };
+        let mut failed = false;
+        for name in names {
+            let input = Arc::new(Input::Timer { partition: partition.clone(), name });
+            failed |= self.shared.step(&input, 0).is_err();
+        }
+        let earliest = if failed {
+            self.next_try(partition)
+        } else {
+            self.failures.remove(partition);
+            0
+        };
+        if let Ok(mut live) = self.shared.registry.hold(partition, now) {
+            live.firing = false;
+            let wake = live.next_due().map(|due| due.max(earliest));
+            self.shared.background.set_wake(partition, live.wake, wake);
+            live.wake = wake;
+        }
+    }
+
+    /// Delivers what waits for a partition, until one fails.
+    fn deliver(&mut self, to: &PartitionKey) {
+        loop {
+            let front = self.mailboxes.get(to).and_then(|mailbox| mailbox.posts.front().cloned());
+            let Some((from, sequence)) = front else {
+                self.mailboxes.remove(to);
+                return;
+            };
+            let entry = self.shared.registry.hold(&from, self.shared.clock.now_ms()).map(|live| {
+                live.outbox_entry(sequence).and_then(|payload| OutboxEntry::decode(payload))
+            });
+            let done = match entry {
+                Ok(Some(OutboxEntry::Post { payload, .. })) => {
+                    let (to, from) = (to.clone(), from.clone());
+                    let input = Arc::new(Input::Post { to, from, sequence, payload: payload.into() });
+                    self.shared.step(&input, 0).is_ok()
+                }
+                // Delivered already, or written by a version of the engine that is unknown here.
+                Ok(_) => true,
+                Err(error) => {
+                    tracing::error!(partition = %from, %error, "a post cannot be read");
+                    false
+                }
+            };
+            if !done {
+                if let Some(mailbox) = self.mailboxes.get_mut(to) {
+                    mailbox.blocked = true;
+                }
+                let due = self.next_try(to);
+                self.shared.background.push_at(due, Task::Retry(to.clone()));
+                return;
+            }
+            self.failures.remove(to);
+            if let Some(mailbox) = self.mailboxes.get_mut(to) {
+                mailbox.posts.pop_front();
+            }
+        }
+    }
+
+    /// Takes up what a partition had in its outbox when the host stopped.
+    fn resume(&mut self, partition: &PartitionKey) {
+        let entries: Vec<(u64, Option<OutboxEntry>)> =
+            match self.shared.registry.hold(partition, self.shared.clock.now_ms()) {
+                Ok(live) => live.outbox().map(|(n, payload)| (n, OutboxEntry::decode(payload))).collect(),
+                Err(error) => {
+                    tracing::error!(%partition, %error, "an outbox cannot be read");
+                    let due = self.next_try(partition);
+                    self.shared.background.push_at(due, Task::Outbox(partition.clone()));
+                    return;
+                }
+            };
+        let mut sends = Vec::new();
+        for (sequence, entry) in entries {
+            match entry {
+                Some(OutboxEntry::Post { to, .. }) => {
+                    if let Ok(to) = PartitionKey::new(&to) {
+                        let from = partition.clone();
+                        self.shared.background.push(Task::Deliver { from, sequence, to });
+                    }
+                }
+                Some(OutboxEntry::Send { token, request }) => {
+                    sends.push(self.shared.resend(partition, sequence, token.into(), request));
+                }
+                None => tracing::error!(%partition, sequence, "unreadable outbox entry"),
+            }
+        }
+        self.shared.send(sends);
+    }
+}

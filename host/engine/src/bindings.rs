@@ -1,0 +1,11 @@
+//! Rust types of the WIT package, made by wasmtime from `wit/plugin.wit`.
+
+// The generated code says `unsafe` where it trusts its own type checks.
+#![allow(missing_docs, clippy::all, unsafe_code)]
+
+wasmtime::component::bindgen!({
+    path: "../../wit",
+    world: "plugin",
+    ownership: Borrowing { duplicate_if_necessary: true },
+    imports: { default: trappable },
+});

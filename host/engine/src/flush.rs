@@ -1,0 +1,80 @@
+//! Writes relaxed changes to the database, coalesced.
+//!
+//! Invariant: a partition with relaxed changes is on the list until a flush has taken them.
+
+use crate::commit::Work;
+use crate::runner::Shared;
+use parking_lot::{Condvar, Mutex};
+use rollcall_storage::PartitionKey;
+use std::sync::Arc;
+
+/// Changes given to the group commit before the flusher waits for them, so that durable
+/// commits do not queue behind a long flush.
+const OPS_AT_ONCE: usize = 2000;
+
+#[derive(Default)]
+struct State {
+    dirty: Vec<PartitionKey>,
+    stopping: bool,
+}
+
+/// The list of partitions with relaxed changes.
+#[derive(Default)]
+pub(crate) struct Flusher {
+    state: Mutex<State>,
+    wake: Condvar,
+}
+
+impl Flusher {
+    /// Notes a partition.
+    pub fn add(&self, partition: PartitionKey) {
+        self.state.lock().dirty.push(partition);
+    }
+
+    /// Lets the thread end.
+    pub fn stop(&self) {
+        self.state.lock().stopping = true;
+        self.wake.notify_all();
+    }
+
+    /// The thread: flushes at every interval.
+    pub fn run(&self, shared: &Arc<Shared>) {
+        loop {
+            {
+                let mut state = self.state.lock();
+                if !state.stopping {
+                    self.wake.wait_for(&mut state, shared.config.flush_interval);
+                }
+                if state.stopping {
+                    return;
+                }
+            }
+            self.flush(shared);
+        }
+    }
+
+    /// Gives all relaxed changes to the group commit and waits until they are on disk.
+    pub fn flush(&self, shared: &Arc<Shared>) {
+        let dirty = std::mem::take(&mut self.state.lock().dirty);
+        let mut ops = 0;
+        for partition in dirty {
+            match shared.registry.hold(&partition, shared.clock.now_ms()) {
+                Ok(mut live) => {
+                    live.queued_for_flush = false;
+                    let Some(commit) = live.flush() else { continue };
+                    ops += commit.ops.len();
+                    shared.metrics.flushed.add(commit.ops.len() as u64);
+                    let incarnation = live.incarnation;
+                    live.submitted =
+                        shared.committer.submit(partition, incarnation, Some(commit), Work::Flush);
+                }
+                Err(error) => tracing::error!(%partition, %error, "relaxed changes cannot be written"),
+            }
+            if ops >= OPS_AT_ONCE {
+                shared.committer.wait();
+                ops = 0;
+            }
+        }
+        shared.committer.wait();
+    }
+}

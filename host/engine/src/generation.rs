@@ -1,0 +1,357 @@
+//! A generation: one component, compiled, checked and configured, with its tables and its
+//! idle instances.
+//!
+//! Invariant: a generation that exists has passed every check; an instance that has trapped
+//! is never used again.
+
+use crate::bindings::exports::rollcall::plugin::lifecycle as wit;
+use crate::bindings::{Plugin, PluginPre};
+use crate::compiled::{self, Digest};
+use crate::limits::{EngineConfig, StepLimits};
+use crate::metrics::Metrics;
+use crate::step::imports::{Memory, StepState};
+use crate::tables::{Table, TableSource, Tables};
+use arc_swap::ArcSwap;
+use parking_lot::{Condvar, Mutex};
+use std::sync::Arc;
+use std::time::Duration;
+use wasmtime::component::{HasSelf, Linker};
+use wasmtime::{Engine as Wasmtime, InstanceAllocationStrategy, PoolingAllocationConfig, Store};
+
+pub use wit::Description;
+
+/// What every import of a component must begin with.
+const PACKAGE: &str = "rollcall:plugin/";
+
+/// Rows of a table handed to the component at once.
+const TABLE_CHUNK: usize = 1000;
+
+/// Why a component cannot be used. The text tells an operator what to do about it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ComponentError {
+    /// The bytes are no component, or one that wasmtime cannot compile.
+    #[error("not a usable component: {0}")]
+    Invalid(String),
+    /// It imports something that the host does not give.
+    #[error("the component imports {}, which this host does not offer", .0.join(", "))]
+    Imports(Vec<String>),
+    /// It exports or imports the package in another version, or with other types.
+    #[error("the component does not fit this host's plugin interface: {0}")]
+    Interface(String),
+    /// It trapped while it was asked what it is or handed its configuration.
+    #[error("the component failed in {call}: {cause}")]
+    Trapped {
+        /// The lifecycle call.
+        call: &'static str,
+        /// What happened.
+        cause: String,
+    },
+    /// It does not take its configuration: every problem, as key and message.
+    #[error("the component refuses its configuration: {}", describe(.0))]
+    Configuration(Vec<(String, String)>),
+    /// The store holds records that it cannot read.
+    #[error("the store holds records of schema {stored}; the component reads {reads:?}")]
+    Schema {
+        /// A schema in the store.
+        stored: u32,
+        /// What the component reads.
+        reads: Vec<u32>,
+    },
+    /// A table cannot be built: every problem, as line and message.
+    #[error("table {table}: {}", describe_rows(.problems))]
+    Table {
+        /// The table.
+        table: String,
+        /// Line (0 if none) and what is wrong there.
+        problems: Vec<(u32, String)>,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] rollcall_storage::Error),
+}
+
+fn describe(problems: &[(String, String)]) -> String {
+    problems.iter().map(|(key, message)| format!("{key}: {message}")).collect::<Vec<_>>().join("; ")
+}
+
+fn describe_rows(problems: &[(u32, String)]) -> String {
+    let shown = problems.iter().take(20).map(|(line, message)| format!("line {line}: {message}"));
+    let mut text = shown.collect::<Vec<_>>().join("; ");
+    if problems.len() > 20 {
+        text.push_str(&format!("; and {} more", problems.len() - 20));
+    }
+    text
+}
+
+/// wasmtime, set up once for all generations.
+pub(crate) struct Runtime {
+    engine: Wasmtime,
+    linker: Linker<StepState>,
+    limits: Arc<StepLimits>,
+    /// Time between two ticks of the epoch.
+    tick: Duration,
+    deadline_ticks: u64,
+}
+
+impl Runtime {
+    pub fn new(config: &EngineConfig) -> wasmtime::Result<Runtime> {
+        // Two generations may be alive at a time, and a canary of a third.
+        let slots = u32::try_from(config.instances.max(1) * 2 + 8).unwrap_or(u32::MAX);
+        let mut pool = PoolingAllocationConfig::new();
+        pool.total_component_instances(slots)
+            .total_core_instances(slots.saturating_mul(8))
+            .total_memories(slots)
+            .total_tables(slots.saturating_mul(8))
+            .max_memory_size(config.limits.memory)
+            .linear_memory_keep_resident(0);
+        let mut setup = wasmtime::Config::new();
+        setup
+            .epoch_interruption(true)
+            .concurrency_support(false)
+            .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+        let engine = Wasmtime::new(&setup)?;
+        let mut linker = Linker::new(&engine);
+        Plugin::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut StepState| state)?;
+        let deadline = config.limits.deadline.max(Duration::from_millis(1));
+        let tick = (deadline / 20).max(Duration::from_millis(1));
+        let ticks = deadline.as_millis().div_ceil(tick.as_millis());
+        Ok(Runtime {
+            engine,
+            linker,
+            limits: Arc::new(config.limits.clone()),
+            tick,
+            deadline_ticks: u64::try_from(ticks).unwrap_or(u64::MAX - 1) + 1,
+        })
+    }
+
+    /// Advances the time that deadlines are measured by; to be called at every [`Runtime::tick`].
+    pub fn advance(&self) {
+        self.engine.increment_epoch();
+    }
+
+    pub fn tick(&self) -> Duration {
+        self.tick
+    }
+}
+
+/// An instance of a component, configured and ready for a step.
+pub(crate) struct Instance {
+    pub store: Store<StepState>,
+    pub plugin: Plugin,
+}
+
+impl Instance {
+    /// Gives the next call its full time.
+    pub fn arm(&mut self, runtime: &Runtime) {
+        self.store.set_epoch_deadline(runtime.deadline_ticks);
+    }
+}
+
+struct Pool {
+    idle: Vec<Instance>,
+    alive: usize,
+}
+
+/// One component, ready to be used.
+pub(crate) struct Generation {
+    pub digest: Digest,
+    pub description: Description,
+    pub tables: ArcSwap<Tables>,
+    configuration: String,
+    pre: PluginPre<StepState>,
+    pool: Mutex<Pool>,
+    freed: Condvar,
+    most: usize,
+}
+
+/// What a component has to fit to.
+pub(crate) struct Fit<'a> {
+    pub configuration: &'a str,
+    /// Schemas of the records in the store.
+    pub schemas: &'a [u32],
+    /// Sources of tables by name.
+    pub sources: &'a [(String, Arc<dyn TableSource>)],
+}
+
+impl Generation {
+    /// Compiles and checks a component: imports, interface, configuration, schemas, tables.
+    pub fn prepare(
+        runtime: &Runtime,
+        config: &EngineConfig,
+        bytes: &[u8],
+        fit: &Fit<'_>,
+    ) -> Result<Generation, ComponentError> {
+        let digest = Digest::of(bytes);
+        let invalid = |error: wasmtime::Error| ComponentError::Invalid(format!("{error:#}"));
+        let component =
+            compiled::component(&runtime.engine, bytes, digest, config.compiled.as_deref()).map_err(invalid)?;
+        let strangers: Vec<String> = component
+            .component_type()
+            .imports(&runtime.engine)
+            .map(|(name, _)| name.to_owned())
+            .filter(|name| !name.starts_with(PACKAGE))
+            .collect();
+        if !strangers.is_empty() {
+            return Err(ComponentError::Imports(strangers));
+        }
+        let interface = |error: wasmtime::Error| ComponentError::Interface(format!("{error:#}"));
+        let pre = runtime.linker.instantiate_pre(&component).map_err(interface)?;
+        let pre = PluginPre::new(pre).map_err(interface)?;
+        let mut canary = instantiate(runtime, &pre).map_err(trapped("instantiation"))?;
+        canary.arm(runtime);
+        let lifecycle = canary.plugin.rollcall_plugin_lifecycle();
+        let description = lifecycle.call_describe(&mut canary.store).map_err(trapped("describe"))?;
+        let unreadable = fit.schemas.iter().find(|stored| !description.reads_schemas.contains(stored));
+        if let Some(stored) = unreadable {
+            let reads = description.reads_schemas.clone();
+            return Err(ComponentError::Schema { stored: *stored, reads });
+        }
+        configure(runtime, &mut canary, fit.configuration)?;
+        let mut tables = Tables::default();
+        for (name, source) in fit.sources {
+            if description.tables.contains(name) {
+                tables = tables.with(name, build_table(runtime, &mut canary, name, &**source)?);
+            }
+        }
+        Ok(Generation {
+            digest,
+            description,
+            tables: ArcSwap::from_pointee(tables),
+            configuration: fit.configuration.to_owned(),
+            pre,
+            pool: Mutex::new(Pool { idle: vec![canary], alive: 1 }),
+            freed: Condvar::new(),
+            most: config.instances.max(1),
+        })
+    }
+
+    /// An instance for one step; waits for one if too many are in use.
+    pub fn take(&self, runtime: &Runtime, metrics: &Metrics) -> Result<Instance, ComponentError> {
+        {
+            let mut pool = self.pool.lock();
+            loop {
+                if let Some(instance) = pool.idle.pop() {
+                    return Ok(instance);
+                }
+                if pool.alive < self.most {
+                    pool.alive += 1;
+                    break;
+                }
+                self.freed.wait(&mut pool);
+            }
+        }
+        metrics.instances.add(1);
+        let made = instantiate(runtime, &self.pre).map_err(trapped("instantiation")).and_then(|mut instance| {
+            configure(runtime, &mut instance, &self.configuration)?;
+            Ok(instance)
+        });
+        if made.is_err() {
+            self.lose();
+        }
+        made
+    }
+
+    /// Takes an instance back after a step that went well.
+    pub fn give(&self, instance: Instance) {
+        // One that has grown far keeps what it does not need; a fresh one costs little.
+        if instance.store.data().memory.used > instance.store.data().memory.limit / 2 {
+            drop(instance);
+            self.lose();
+            return;
+        }
+        self.pool.lock().idle.push(instance);
+        self.freed.notify_one();
+    }
+
+    /// Forgets an instance that must not be used again.
+    pub fn lose(&self) {
+        self.pool.lock().alive -= 1;
+        self.freed.notify_one();
+    }
+
+    pub fn idle(&self) -> usize {
+        self.pool.lock().idle.len()
+    }
+
+    /// Builds a table anew and puts it in force.
+    pub fn reload_table(
+        &self,
+        runtime: &Runtime,
+        metrics: &Metrics,
+        name: &str,
+        source: &dyn TableSource,
+    ) -> Result<usize, ComponentError> {
+        let mut instance = self.take(runtime, metrics)?;
+        let built = build_table(runtime, &mut instance, name, source);
+        match &built {
+            Err(ComponentError::Trapped { .. }) => {
+                drop(instance);
+                self.lose();
+            }
+            _ => self.give(instance),
+        }
+        let table = built?;
+        let rows = table.len();
+        self.tables.store(Arc::new(self.tables.load().with(name, table)));
+        Ok(rows)
+    }
+}
+
+fn trapped(call: &'static str) -> impl Fn(wasmtime::Error) -> ComponentError {
+    move |error| ComponentError::Trapped { call, cause: format!("{error:#}") }
+}
+
+fn instantiate(runtime: &Runtime, pre: &PluginPre<StepState>) -> wasmtime::Result<Instance> {
+    let memory = Memory { limit: runtime.limits.memory, used: 0, refused: false };
+    let mut store =
+        Store::new(&runtime.engine, StepState { limits: runtime.limits.clone(), memory, step: None });
+    store.limiter(|state| &mut state.memory);
+    store.set_epoch_deadline(runtime.deadline_ticks);
+    let plugin = pre.instantiate(&mut store)?;
+    Ok(Instance { store, plugin })
+}
+
+fn configure(runtime: &Runtime, instance: &mut Instance, json: &str) -> Result<(), ComponentError> {
+    instance.arm(runtime);
+    let lifecycle = instance.plugin.rollcall_plugin_lifecycle();
+    lifecycle.call_configure(&mut instance.store, json).map_err(trapped("configure"))?.map_err(|problems| {
+        let problems = problems.into_iter().map(|problem| (problem.key, problem.message));
+        ComponentError::Configuration(problems.collect())
+    })
+}
+
+fn build_table(
+    runtime: &Runtime,
+    instance: &mut Instance,
+    name: &str,
+    source: &dyn TableSource,
+) -> Result<Table, ComponentError> {
+    let failed = |problems| ComponentError::Table { table: name.to_owned(), problems };
+    let rows = source.rows().map_err(|error| failed(vec![(0, error.to_string())]))?;
+    let mut table = Table::with_capacity(rows.len());
+    let mut problems = Vec::new();
+    let mut line = 0u32;
+    for chunk in rows.chunks(TABLE_CHUNK) {
+        let chunk: Vec<wit::Row<'_>> = chunk
+            .iter()
+            .map(|text| {
+                line += 1;
+                wit::Row { line, text }
+            })
+            .collect();
+        instance.arm(runtime);
+        let lifecycle = instance.plugin.rollcall_plugin_lifecycle();
+        let built =
+            lifecycle.call_build_table(&mut instance.store, name, &chunk).map_err(trapped("build-table"))?;
+        match built {
+            Ok(entries) => {
+                table.extend(entries.into_iter().map(|entry| (entry.key.into(), entry.value.into())));
+            }
+            Err(found) => {
+                problems.extend(found.into_iter().map(|problem| (problem.line, problem.message)));
+            }
+        }
+    }
+    if problems.is_empty() { Ok(table) } else { Err(failed(problems)) }
+}

@@ -1,0 +1,213 @@
+//! All live partitions: finds, loads and drops them.
+//!
+//! Invariant: there is at most one [`Live`] of a partition that is not retired, and a
+//! partition is dropped only when the database has all of it.
+
+use crate::partition::Live;
+use parking_lot::lock_api::ArcMutexGuard;
+use parking_lot::{Mutex, RawMutex};
+use rollcall_storage::{Engine as Storage, Error, Image, PartitionKey};
+use std::collections::{HashMap, HashSet};
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
+
+/// A partition held by one step.
+pub(crate) type Held = ArcMutexGuard<RawMutex, Live>;
+
+const SHARDS: usize = 64;
+
+/// Slots of the counters by record kind: one for each first byte of a key.
+const KINDS: usize = 256;
+
+struct Slot {
+    live: Arc<Mutex<Live>>,
+    incarnation: u64,
+    /// Used since the eviction hand passed last.
+    used: AtomicBool,
+}
+
+type Shard = Mutex<HashMap<PartitionKey, Slot>>;
+
+/// The live partitions.
+pub(crate) struct Registry {
+    storage: Arc<dyn Storage>,
+    shards: Vec<Shard>,
+    hasher: RandomState,
+    incarnations: AtomicU64,
+    bytes: AtomicUsize,
+    live_bytes: usize,
+    kinds: Vec<AtomicI64>,
+    hand: AtomicUsize,
+    /// While the records of the whole store are being counted: partitions that are.
+    counting: Mutex<Option<HashSet<PartitionKey>>>,
+}
+
+impl Registry {
+    pub fn new(storage: Arc<dyn Storage>, live_bytes: usize) -> Registry {
+        Registry {
+            storage,
+            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            hasher: RandomState::new(),
+            incarnations: AtomicU64::new(1),
+            bytes: AtomicUsize::new(0),
+            live_bytes,
+            kinds: (0..KINDS).map(|_| AtomicI64::new(0)).collect(),
+            hand: AtomicUsize::new(0),
+            counting: Mutex::new(None),
+        }
+    }
+
+    fn shard(&self, partition: &PartitionKey) -> &Shard {
+        let hash = self.hasher.hash_one(partition.as_str());
+        &self.shards[hash as usize % SHARDS]
+    }
+
+    /// The partition, locked; loaded from the database if need be. Waits for its current step.
+    pub fn hold(&self, partition: &PartitionKey, now: u64) -> Result<Held, Error> {
+        loop {
+            let found = {
+                let shard = self.shard(partition).lock();
+                shard.get(partition).map(|slot| {
+                    slot.used.store(true, Ordering::Relaxed);
+                    slot.live.clone()
+                })
+            };
+            if let Some(live) = found {
+                let held = live.lock_arc();
+                if !held.retired {
+                    return Ok(held);
+                }
+                continue;
+            }
+            let incarnation = self.incarnations.fetch_add(1, Ordering::Relaxed);
+            let empty = Live::new(partition.clone(), incarnation, Image::default());
+            let live = Arc::new(Mutex::new(empty));
+            // Locked and findable before it is loaded: whoever comes meanwhile waits, and two
+            // threads never load the same partition.
+            let mut held = live.lock_arc();
+            {
+                let mut shard = self.shard(partition).lock();
+                if shard.contains_key(partition) {
+                    continue;
+                }
+                let slot = Slot { live, incarnation, used: AtomicBool::new(true) };
+                shard.insert(partition.clone(), slot);
+            }
+            match self.storage.load(partition, now) {
+                Ok(image) => {
+                    let empty = image.is_empty();
+                    *held = Live::new(partition.clone(), incarnation, image);
+                    if let Some(counted) = self.counting.lock().as_mut() {
+                        held.counted = counted.contains(partition) || empty;
+                        if empty {
+                            counted.insert(partition.clone());
+                        }
+                    }
+                    self.bytes.fetch_add(held.bytes(), Ordering::Relaxed);
+                    return Ok(held);
+                }
+                Err(error) => {
+                    held.retired = true;
+                    self.shard(partition).lock().remove(partition);
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    /// Accounts for a change of a partition's size.
+    pub fn resized(&self, before: usize, after: usize) {
+        if after >= before {
+            self.bytes.fetch_add(after - before, Ordering::Relaxed);
+        } else {
+            self.bytes.fetch_sub(before - after, Ordering::Relaxed);
+        }
+    }
+
+    /// Counts records by kind.
+    pub fn count(&self, kind: u8, change: i64) {
+        self.kinds[usize::from(kind)].fetch_add(change, Ordering::Relaxed);
+    }
+
+    /// Begins to count the records of the whole store: [`count_partition`](Self::count_partition)
+    /// has to be called for every partition.
+    pub fn begin_counting(&self) {
+        *self.counting.lock() = Some(HashSet::new());
+    }
+
+    /// Counts the records of a partition, once.
+    pub fn count_partition(&self, live: &mut Live) {
+        if live.counted {
+            return;
+        }
+        live.counted = true;
+        live.kinds().for_each(|kind| self.count(kind, 1));
+        if let Some(counted) = self.counting.lock().as_mut() {
+            counted.insert(live.key.clone());
+        }
+    }
+
+    /// Every partition has been counted.
+    pub fn end_counting(&self) {
+        *self.counting.lock() = None;
+    }
+
+    /// Counts by kind that are not zero.
+    pub fn counts(&self) -> Vec<(u8, i64)> {
+        let counts = self.kinds.iter().enumerate().map(|(kind, n)| (kind as u8, n.load(Ordering::Relaxed)));
+        counts.filter(|(_, n)| *n != 0).collect()
+    }
+
+    /// Records in the store whose keys start with this byte.
+    pub fn counted(&self, kind: u8) -> i64 {
+        self.kinds[usize::from(kind)].load(Ordering::Relaxed)
+    }
+
+    /// Number of live partitions and their estimated size in bytes.
+    pub fn size(&self) -> (usize, usize) {
+        let partitions = self.shards.iter().map(|shard| shard.lock().len()).sum();
+        (partitions, self.bytes.load(Ordering::Relaxed))
+    }
+
+    /// Takes a partition out of memory because its state is not the database's. What was
+    /// computed from it must not be used.
+    pub fn retire(&self, partition: &PartitionKey, incarnation: u64) {
+        let slot = {
+            let mut shard = self.shard(partition).lock();
+            let current = shard.get(partition).is_some_and(|slot| slot.incarnation == incarnation);
+            if current { shard.remove(partition) } else { None }
+        };
+        if let Some(slot) = slot {
+            let mut live = slot.live.lock();
+            live.retired = true;
+            self.bytes.fetch_sub(live.bytes(), Ordering::Relaxed);
+        }
+    }
+
+    /// Drops partitions that were not used lately while there is more in memory than allowed.
+    /// `durable` is the ticket up to which commits are on disk.
+    pub fn evict(&self, durable: u64) {
+        for _ in 0..2 * SHARDS {
+            if self.bytes.load(Ordering::Relaxed) <= self.live_bytes {
+                return;
+            }
+            let hand = self.hand.fetch_add(1, Ordering::Relaxed) % SHARDS;
+            self.shards[hand].lock().retain(|_, slot| {
+                if slot.used.swap(false, Ordering::Relaxed)
+                    || self.bytes.load(Ordering::Relaxed) <= self.live_bytes
+                {
+                    return true;
+                }
+                let Some(mut live) = slot.live.try_lock() else { return true };
+                if live.is_dirty() || live.submitted > durable {
+                    return true;
+                }
+                live.retired = true;
+                self.bytes.fetch_sub(live.bytes(), Ordering::Relaxed);
+                false
+            });
+        }
+    }
+}

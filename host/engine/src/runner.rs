@@ -1,0 +1,383 @@
+//! Runs inputs as steps, commits them, lets their effects go.
+//!
+//! Invariant: every input from outside is answered exactly once, and an effect leaves only
+//! after everything that its step has seen of its partition is on disk.
+
+use crate::background::{Background, Task};
+use crate::clock::Clock;
+use crate::commit::{Committer, Effects, Work};
+use crate::flush::Flusher;
+use crate::generation::{ComponentError, Generation, Runtime};
+use crate::in_flight::{InFlight, Waiting};
+use crate::limits::EngineConfig;
+use crate::message::{Answer, Edge, Outgoing, SendId};
+use crate::metrics::Metrics;
+use crate::registry::{Held, Registry};
+use crate::step::imports::{Step, StepError};
+use crate::step::input::{Input, Kind, Returned};
+use crate::step::stage::Stage;
+use crate::tables::TableSource;
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use parking_lot::Mutex;
+use rollcall_storage::{Engine as Storage, PartitionKey};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Instant;
+
+/// Pause before a partition makes good what a failed step left undone, in milliseconds.
+const PAUSE_MS: u64 = 5_000;
+
+/// A step failed and left nothing behind; the log has said why.
+#[derive(Debug)]
+pub(crate) struct Failed;
+
+/// What all threads of the engine share.
+pub(crate) struct Shared {
+    pub config: EngineConfig,
+    pub storage: Arc<dyn Storage>,
+    pub edge: Arc<dyn Edge>,
+    pub clock: Arc<dyn Clock>,
+    pub runtime: Runtime,
+    pub registry: Registry,
+    pub committer: Committer,
+    pub background: Background,
+    pub flusher: Flusher,
+    pub in_flight: InFlight,
+    pub metrics: Metrics,
+    pub current: ArcSwap<Generation>,
+    pub sources: Mutex<Vec<(String, Arc<dyn TableSource>)>>,
+    /// Requests are refused: the engine stops.
+    pub stopping: AtomicBool,
+    pub steps: AtomicU64,
+    pub epoch: AtomicU64,
+    /// Relaxed writes were lost while running: the stop does not count as orderly.
+    pub lost: AtomicBool,
+}
+
+impl Shared {
+    /// Number of times that relaxed writes may have been lost.
+    pub fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::Relaxed)
+    }
+
+    /// Runs one step. `attempt` counts from 0.
+    pub fn step(self: &Arc<Self>, input: &Arc<Input>, attempt: u32) -> Result<(), Failed> {
+        if self.committer.failed() {
+            return Err(Failed);
+        }
+        let started = Instant::now();
+        let number = self.steps.fetch_add(1, Ordering::Relaxed) + 1;
+        let done = self.run(input, attempt, number);
+        self.metrics.step_time.observe_time(started.elapsed());
+        match &done {
+            Ok(()) => self.metrics.steps.add(input.kind()),
+            Err(Failed) => self.metrics.failed_steps.add(input.kind()),
+        }
+        done
+    }
+
+    fn run(self: &Arc<Self>, input: &Arc<Input>, attempt: u32, number: u64) -> Result<(), Failed> {
+        let generation = self.current.load_full();
+        let mut step = Step::new(self.clone(), generation.tables.load_full(), number, self.clock.now_ms());
+        let Some(timer) = self.begin(&mut step, input).map_err(|error| self.log_failure(input, number, &error))?
+        else {
+            return Ok(());
+        };
+        let mut instance = generation.take(&self.runtime, &self.metrics).map_err(|error| {
+            tracing::error!(%error, "no instance of the component can be made");
+            Failed
+        })?;
+        instance.store.data_mut().step = Some(step);
+        instance.arm(&self.runtime);
+        let called = input.call(&instance.plugin, &mut instance.store, timer.as_ref());
+        let step = instance.store.data_mut().step.take();
+        match (called, step) {
+            (Ok(returned), Some(step)) => {
+                generation.give(instance);
+                self.commit(input, attempt, returned, step)
+            }
+            (called, step) => {
+                // The partition must be free before anything else happens.
+                drop(step);
+                let memory = instance.store.data().memory.refused;
+                drop(instance);
+                generation.lose();
+                let error = called.err().unwrap_or_else(|| StepError::NoStep.into());
+                Err(self.count_failure(input, number, memory, &error))
+            }
+        }
+    }
+
+    /// Binds a step to its partition and stages what its input consumes. Gives the timer that
+    /// fires, if that is the input; nothing if there is nothing to do any more.
+    fn begin(
+        &self,
+        step: &mut Step,
+        input: &Input,
+    ) -> Result<Option<Option<rollcall_storage::Timer>>, StepError> {
+        let Some(partition) = input.partition() else { return Ok(Some(None)) };
+        step.enter(partition)?;
+        let now = step.now;
+        let live = step.live().ok_or(StepError::NoPartition)?;
+        match input {
+            Input::Timer { name, .. } => {
+                let Some(timer) = live.timer(name).filter(|timer| timer.due <= now).cloned() else {
+                    return Ok(None);
+                };
+                step.stage.timers.insert(name.clone(), None);
+                Ok(Some(Some(timer)))
+            }
+            Input::Post { to, from, sequence, .. } if to == from => {
+                if live.outbox_entry(*sequence).is_none() {
+                    return Ok(None);
+                }
+                step.stage.consumed = Some(*sequence);
+                Ok(Some(None))
+            }
+            Input::Post { .. } => {
+                // The other partition's outbox forgets the post only when this is on disk.
+                step.stage.force_durable = true;
+                Ok(Some(None))
+            }
+            Input::Outcome { outbox, .. } => {
+                step.stage.consumed = *outbox;
+                Ok(Some(None))
+            }
+            _ => Ok(Some(None)),
+        }
+    }
+
+    fn log_failure(&self, input: &Input, number: u64, error: &dyn std::fmt::Display) -> Failed {
+        let partition = input.partition().map(PartitionKey::as_str);
+        tracing::error!(step = number, kind = input.kind().name(), partition, %error, "a step failed");
+        Failed
+    }
+
+    fn count_failure(&self, input: &Input, number: u64, memory: bool, error: &wasmtime::Error) -> Failed {
+        let interrupted = matches!(error.downcast_ref(), Some(wasmtime::Trap::Interrupt));
+        if interrupted {
+            self.metrics.deadlines.add(1);
+        } else if memory || error.downcast_ref::<StepError>().is_some() {
+            self.metrics.limits.add(1);
+        } else {
+            self.metrics.traps.add(1);
+        }
+        let text = if memory { format!("out of memory: {error:#}") } else { format!("{error:#}") };
+        self.log_failure(input, number, &text)
+    }
+
+    /// Commits a step whose handler has returned, and lets its effects go when they may.
+    fn commit(
+        self: &Arc<Self>,
+        input: &Arc<Input>,
+        attempt: u32,
+        returned: Returned,
+        step: Step,
+    ) -> Result<(), Failed> {
+        let number = step.number;
+        let (held, mut stage, now) = step.finish();
+        if matches!(returned, Returned::Answer(Answer::Pass)) && !stage.is_empty() {
+            drop(held);
+            return Err(self.log_failure(input, number, &"the component passes a request and stages effects"));
+        }
+        let mut effects = Effects { returned: Some(returned), ..Effects::default() };
+        if let Input::Post { to, from, sequence, .. } = &**input
+            && to != from
+        {
+            effects.settles = Some((from.clone(), *sequence));
+        }
+        let Some(mut live) = held else {
+            let mut sends = Vec::new();
+            self.effect(input, None, effects, &mut sends);
+            return Ok(());
+        };
+        live.last_now = now;
+        let partition = live.key.clone();
+        let commit = self.apply(&mut live, &mut stage, &mut effects);
+        let kept_back = commit.is_some() || live.submitted > self.committer.durable();
+        if kept_back {
+            let work = Work::Step { effects, input: input.clone(), attempt };
+            live.submitted = self.committer.submit(partition, live.incarnation, commit, work);
+        } else {
+            drop(live);
+            let mut sends = Vec::new();
+            self.effect(input, Some(&partition), effects, &mut sends);
+            self.send(sends);
+        }
+        Ok(())
+    }
+
+    /// Applies a stage to the live partition and fills in what leaves; gives the durable part.
+    fn apply(
+        &self,
+        live: &mut Held,
+        stage: &mut Stage,
+        effects: &mut Effects,
+    ) -> Option<rollcall_storage::Commit> {
+        if !stage.writes() && !stage.durable() && stage.sends.is_empty() {
+            return None;
+        }
+        let before = live.bytes();
+        let applied = live.apply(stage, |kind, change| self.registry.count(kind, change));
+        self.registry.resized(before, live.bytes());
+        let posts = std::mem::take(&mut stage.posts).into_iter().map(|post| post.to);
+        effects.posts = applied.posts.into_iter().zip(posts).collect();
+        for (send, outbox) in std::mem::take(&mut stage.sends).into_iter().zip(applied.sends) {
+            let partition = live.key.clone();
+            let id = self.in_flight.add(Waiting { partition, token: send.token, outbox });
+            effects.sends.push((id, send.request));
+        }
+        if !live.firing && live.next_due() != live.wake {
+            let wake = live.next_due();
+            self.background.set_wake(&live.key, live.wake, wake);
+            live.wake = wake;
+        }
+        if live.is_dirty() && !live.queued_for_flush {
+            live.queued_for_flush = true;
+            self.flusher.add(live.key.clone());
+        }
+        applied.commit
+    }
+
+    /// Lets the effects of a committed step go; called by the group commit.
+    pub fn release(
+        self: &Arc<Self>,
+        input: &Input,
+        partition: &PartitionKey,
+        effects: Effects,
+        sends: &mut Vec<(SendId, Outgoing)>,
+    ) {
+        self.effect(input, Some(partition), effects, sends);
+    }
+
+    fn effect(
+        &self,
+        input: &Input,
+        partition: Option<&PartitionKey>,
+        effects: Effects,
+        sends: &mut Vec<(SendId, Outgoing)>,
+    ) {
+        match (effects.returned, input) {
+            (Some(Returned::Answer(answer)), Input::Request { ticket, .. }) => {
+                self.edge.answer(*ticket, answer);
+            }
+            (Some(Returned::Document(taken)), Input::Document { done, .. }) => {
+                if let Some(done) = done.lock().take() {
+                    done(taken);
+                }
+            }
+            _ => {}
+        }
+        sends.extend(effects.sends);
+        if let Some(from) = partition {
+            for (sequence, to) in effects.posts {
+                self.background.push(Task::Deliver { from: from.clone(), sequence, to });
+            }
+        }
+        if let Some((from, sequence)) = effects.settles {
+            self.settle(&from, sequence);
+        }
+    }
+
+    /// Hands requests to the SIP stack.
+    pub fn send(&self, sends: Vec<(SendId, Outgoing)>) {
+        if !sends.is_empty() {
+            self.metrics.sent.add(sends.len() as u64);
+            self.edge.send(sends);
+        }
+    }
+
+    /// Prepares a kept request to be sent again after a start.
+    pub fn resend(
+        &self,
+        partition: &PartitionKey,
+        sequence: u64,
+        token: Bytes,
+        request: Outgoing,
+    ) -> (SendId, Outgoing) {
+        let waiting = Waiting { partition: partition.clone(), token, outbox: Some(sequence) };
+        (self.in_flight.add(waiting), request)
+    }
+
+    /// A post to another partition has been dealt with there.
+    fn settle(&self, from: &PartitionKey, sequence: u64) {
+        match self.registry.hold(from, self.clock.now_ms()) {
+            Ok(mut live) => {
+                live.settle(sequence);
+                if live.is_dirty() && !live.queued_for_flush {
+                    live.queued_for_flush = true;
+                    self.flusher.add(from.clone());
+                }
+            }
+            Err(error) => tracing::error!(partition = %from, %error, "a post cannot be taken off the outbox"),
+        }
+    }
+
+    /// Runs a step again after a conflict.
+    pub fn again(&self, input: Arc<Input>, attempt: u32) {
+        if attempt >= self.config.conflict_retries {
+            tracing::error!(kind = input.kind().name(), "a step met a conflict too often");
+            self.refuse(&input);
+        } else {
+            self.background.push(Task::Again(input, attempt + 1));
+        }
+    }
+
+    /// Ends an input whose step has failed for good.
+    pub fn refuse(&self, input: &Input) {
+        match input {
+            Input::Request { ticket, .. } => self.edge.answer(*ticket, Answer::Failed),
+            Input::Document { done, .. } => {
+                if let Some(done) = done.lock().take() {
+                    done(Err("the step failed".into()));
+                }
+            }
+            // Timers, posts and kept requests stay in the store and are tried again; for the rest
+            // the plugin makes good when it is told of a recovery.
+            Input::Timer { partition, .. } => {
+                self.background.push_at(self.clock.now_ms() + PAUSE_MS, Task::Fire(partition.clone()));
+            }
+            Input::Outcome { partition, .. } => {
+                self.background.push_at(self.clock.now_ms() + PAUSE_MS, Task::Recover(partition.clone()));
+            }
+            Input::Post { .. } | Input::Recovery { .. } => {}
+        }
+    }
+
+    /// Relaxed changes could not be written because the partition has changed underneath.
+    pub fn lost_relaxed(&self, partition: &PartitionKey) {
+        tracing::warn!(%partition, "relaxed changes were lost to another writer");
+        if !self.lost.swap(true, Ordering::Relaxed) {
+            self.epoch.fetch_add(1, Ordering::Relaxed);
+        }
+        self.background.push(Task::Fire(partition.clone()));
+        self.background.push(Task::Recover(partition.clone()));
+    }
+
+    /// Runs an input that came from outside; answers it whatever happens.
+    pub fn take(self: &Arc<Self>, input: Arc<Input>) {
+        let busy = matches!(input.kind(), Kind::Request)
+            && (self.stopping.load(Ordering::Relaxed)
+                || self.committer.failed()
+                || self.committer.pending() > self.config.pending_commits as u64);
+        if busy && let Input::Request { ticket, .. } = &*input {
+            self.metrics.busy.add(1);
+            self.edge.answer(*ticket, Answer::Busy);
+            return;
+        }
+        if self.step(&input, 0).is_err() {
+            self.refuse(&input);
+        }
+    }
+
+    /// Builds a table anew.
+    pub fn reload_table(&self, name: &str) -> Result<usize, ComponentError> {
+        let source = {
+            let sources = self.sources.lock();
+            sources.iter().find(|(known, _)| known == name).map(|(_, source)| source.clone())
+        };
+        let Some(source) = source else { return Ok(0) };
+        self.current.load().reload_table(&self.runtime, &self.metrics, name, &*source)
+    }
+}

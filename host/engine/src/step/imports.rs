@@ -1,0 +1,359 @@
+//! The imports of a component: each call reads or fills the step's stage.
+//!
+//! Invariant: a call that the host cannot honour returns an error, which ends the step.
+
+use crate::bindings::rollcall::plugin as wit;
+use crate::runner::Shared;
+use crate::limits::StepLimits;
+use crate::partition::Live;
+use crate::registry::Held;
+use crate::step::stage::{LimitError, Post, Send, Stage, Write};
+use crate::tables::Tables;
+use bytes::Bytes;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use rollcall_storage::{PartitionKey, Record, Timer};
+use std::sync::Arc;
+use wasmtime::Result;
+
+/// Most bytes that one call of `random.bytes` gives.
+const RANDOM_BYTES: u32 = 4096;
+
+/// Most bytes of one log line, message and fields together.
+const LOG_BYTES: usize = 4096;
+
+/// Why the host ended a step.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StepError {
+    #[error("import used outside a step")]
+    NoStep,
+    #[error("the step has not entered a partition")]
+    NoPartition,
+    #[error("the step is in partition {current} and wants to enter {wanted}")]
+    SecondPartition { current: String, wanted: String },
+    #[error("bad partition name: {0}")]
+    PartitionName(#[from] rollcall_storage::InvalidPartition),
+    #[error(transparent)]
+    Limit(#[from] LimitError),
+    #[error("the step made more than {0} host calls")]
+    HostCalls(u64),
+    #[error("random bytes asked for: {0}, at most {RANDOM_BYTES} are given")]
+    Random(u32),
+    #[error("header lines must end with CRLF")]
+    Headers,
+    #[error("the store failed: {0}")]
+    Store(#[from] rollcall_storage::Error),
+}
+
+/// What a component instance's store holds.
+pub(crate) struct StepState {
+    pub limits: Arc<StepLimits>,
+    pub memory: Memory,
+    /// The step under way.
+    pub step: Option<Step>,
+}
+
+/// Memory that the instance may have and has.
+pub(crate) struct Memory {
+    pub limit: usize,
+    pub used: usize,
+    /// Whether growth was refused.
+    pub refused: bool,
+}
+
+impl wasmtime::ResourceLimiter for Memory {
+    fn memory_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> Result<bool> {
+        if desired > self.limit {
+            self.refused = true;
+            return Ok(false);
+        }
+        self.used = desired;
+        Ok(true)
+    }
+
+    fn table_growing(&mut self, _current: usize, desired: usize, maximum: Option<usize>) -> Result<bool> {
+        Ok(desired <= maximum.unwrap_or(100_000).min(100_000))
+    }
+}
+
+/// A step under way.
+pub(crate) struct Step {
+    pub shared: Arc<Shared>,
+    pub tables: Arc<Tables>,
+    pub stage: Stage,
+    pub now: u64,
+    /// Whether the component has seen `now`, so that it may not change any more.
+    pub now_seen: bool,
+    /// Drawn when the step first asks for randomness.
+    pub rng: Option<StdRng>,
+    pub host_calls: u64,
+    pub log_lines: u32,
+    /// Identifies the step in the log.
+    pub number: u64,
+    held: Option<Held>,
+}
+
+impl Step {
+    pub fn new(shared: Arc<Shared>, tables: Arc<Tables>, number: u64, now: u64) -> Step {
+        Step {
+            shared,
+            tables,
+            stage: Stage::default(),
+            now,
+            now_seen: false,
+            rng: None,
+            host_calls: 0,
+            log_lines: 0,
+            number,
+            held: None,
+        }
+    }
+
+    /// The partition, once it is entered.
+    pub fn live(&self) -> Option<&Live> {
+        self.held.as_ref().map(|held| &**held)
+    }
+
+    /// Ends the step's hold of its partition and gives both.
+    pub fn finish(self) -> (Option<Held>, Stage, u64) {
+        (self.held, self.stage, self.now)
+    }
+
+    /// Binds the step to a partition: waits for other steps of it, loads it if need be.
+    pub fn enter(&mut self, partition: &PartitionKey) -> Result<(), StepError> {
+        if let Some(held) = &self.held {
+            return if held.key == *partition {
+                Ok(())
+            } else {
+                Err(StepError::SecondPartition {
+                    current: held.key.to_string(),
+                    wanted: partition.to_string(),
+                })
+            };
+        }
+        let held = self.shared.registry.hold(partition, self.now)?;
+        if !self.now_seen {
+            self.now = self.now.max(held.last_now);
+        }
+        self.held = Some(held);
+        Ok(())
+    }
+
+    fn held(&self) -> Result<&Live, StepError> {
+        self.live().ok_or(StepError::NoPartition)
+    }
+}
+
+impl StepState {
+    /// Counts one host call and gives the step.
+    fn step(&mut self) -> Result<(&mut Step, &StepLimits), StepError> {
+        let limits = &*self.limits;
+        let step = self.step.as_mut().ok_or(StepError::NoStep)?;
+        step.host_calls += 1;
+        if step.host_calls > limits.host_calls {
+            return Err(StepError::HostCalls(limits.host_calls));
+        }
+        Ok((step, limits))
+    }
+}
+
+impl wit::types::Host for StepState {}
+
+impl wit::storage::Host for StepState {
+    fn enter(&mut self, partition: String) -> Result<()> {
+        let (step, _) = self.step()?;
+        let partition = PartitionKey::new(&partition).map_err(StepError::from)?;
+        Ok(step.enter(&partition)?)
+    }
+
+    fn epoch(&mut self) -> Result<u64> {
+        let (step, _) = self.step()?;
+        Ok(step.shared.epoch())
+    }
+
+    fn get(&mut self, key: Vec<u8>) -> Result<Option<Vec<u8>>> {
+        let (step, _) = self.step()?;
+        let record = step.stage.get(step.held()?, &key, step.now);
+        Ok(record.map(|record| record.value.to_vec()))
+    }
+
+    fn scan(
+        &mut self,
+        prefix: Vec<u8>,
+        after: Option<Vec<u8>>,
+        limit: u32,
+    ) -> Result<Vec<wit::storage::Entry>> {
+        let (step, limits) = self.step()?;
+        let limit = limit.min(limits.scan) as usize;
+        let mut entries = Vec::with_capacity(limit.min(128));
+        step.stage.scan(step.held()?, &prefix, after.as_deref(), limit, step.now, |key, record| {
+            entries.push(wit::storage::Entry { key: key.to_vec(), value: record.value.to_vec() });
+        });
+        Ok(entries)
+    }
+
+    fn put(
+        &mut self,
+        key: Vec<u8>,
+        value: Vec<u8>,
+        durability: wit::storage::Durability,
+        expires: Option<u64>,
+    ) -> Result<()> {
+        let (step, limits) = self.step()?;
+        step.held()?;
+        step.stage.charge(limits, key.len(), value.len()).map_err(StepError::from)?;
+        let record = Some(Record { value: Bytes::from(value), expires });
+        let durable = durability == wit::storage::Durability::Durable;
+        step.stage.records.insert(key, Write { record, durable });
+        Ok(())
+    }
+
+    fn delete(&mut self, key: Vec<u8>, durability: wit::storage::Durability) -> Result<()> {
+        let (step, limits) = self.step()?;
+        step.held()?;
+        step.stage.charge(limits, key.len(), 0).map_err(StepError::from)?;
+        let durable = durability == wit::storage::Durability::Durable;
+        step.stage.records.insert(key, Write { record: None, durable });
+        Ok(())
+    }
+}
+
+impl wit::timers::Host for StepState {
+    fn set(&mut self, name: Vec<u8>, due: u64, payload: Vec<u8>) -> Result<()> {
+        let (step, limits) = self.step()?;
+        step.held()?;
+        step.stage.charge(limits, name.len(), payload.len()).map_err(StepError::from)?;
+        step.stage.timers.insert(name, Some(Timer { due, payload: Bytes::from(payload) }));
+        Ok(())
+    }
+
+    fn cancel(&mut self, name: Vec<u8>) -> Result<()> {
+        let (step, limits) = self.step()?;
+        let known = step.held()?.timer(&name).is_some();
+        step.stage.charge(limits, name.len(), 0).map_err(StepError::from)?;
+        if known {
+            step.stage.timers.insert(name, None);
+        } else {
+            step.stage.timers.remove(&name);
+        }
+        Ok(())
+    }
+}
+
+impl wit::sip::Host for StepState {
+    fn send(
+        &mut self,
+        request: wit::sip::Outgoing,
+        token: Vec<u8>,
+        delivery: wit::sip::Delivery,
+    ) -> Result<()> {
+        let (step, limits) = self.step()?;
+        step.held()?;
+        if !request.headers.is_empty() && !request.headers.ends_with(b"\r\n") {
+            return Err(StepError::Headers.into());
+        }
+        let size = request.headers.len() + request.body.len() + request.uri.len();
+        step.stage.charge(limits, token.len(), size).map_err(StepError::from)?;
+        let kept = delivery == wit::sip::Delivery::Kept;
+        step.stage.sends.push(Send { request: request.into(), token: Bytes::from(token), kept });
+        Ok(())
+    }
+}
+
+impl wit::posts::Host for StepState {
+    fn post(&mut self, partition: String, payload: Vec<u8>) -> Result<()> {
+        let (step, limits) = self.step()?;
+        step.held()?;
+        step.stage.charge(limits, 0, partition.len() + payload.len()).map_err(StepError::from)?;
+        let to = PartitionKey::new(&partition).map_err(StepError::from)?;
+        step.stage.posts.push(Post { to, payload: Bytes::from(payload) });
+        Ok(())
+    }
+}
+
+impl wit::tables::Host for StepState {
+    fn lookup(&mut self, table: String, key: Vec<u8>) -> Result<Option<Vec<u8>>> {
+        let (step, _) = self.step()?;
+        Ok(step.tables.lookup(&table, &key).map(<[u8]>::to_vec))
+    }
+}
+
+impl wit::clock::Host for StepState {
+    fn now(&mut self) -> Result<u64> {
+        let (step, _) = self.step()?;
+        step.now_seen = true;
+        Ok(step.now)
+    }
+}
+
+impl wit::random::Host for StepState {
+    fn bytes(&mut self, length: u32) -> Result<Vec<u8>> {
+        let (step, _) = self.step()?;
+        if length > RANDOM_BYTES {
+            return Err(StepError::Random(length).into());
+        }
+        let rng = step.rng.get_or_insert_with(|| StdRng::from_rng(&mut rand::rng()));
+        let mut bytes = vec![0; length as usize];
+        rng.fill_bytes(&mut bytes);
+        Ok(bytes)
+    }
+}
+
+impl wit::log::Host for StepState {
+    fn enabled(&mut self, level: wit::log::Level) -> Result<bool> {
+        Ok(log_enabled(level))
+    }
+
+    fn write(
+        &mut self,
+        level: wit::log::Level,
+        message: String,
+        fields: Vec<(String, String)>,
+    ) -> Result<()> {
+        let number = match &mut self.step {
+            Some(step) => {
+                step.log_lines += 1;
+                step.host_calls += 1;
+                if step.log_lines > self.limits.log_lines {
+                    return Ok(());
+                }
+                step.number
+            }
+            None => 0,
+        };
+        if !log_enabled(level) {
+            return Ok(());
+        }
+        let mut text = String::new();
+        for (name, value) in &fields {
+            if text.len() + name.len() + value.len() > LOG_BYTES {
+                break;
+            }
+            if !text.is_empty() {
+                text.push(' ');
+            }
+            text.push_str(name);
+            text.push('=');
+            text.push_str(value);
+        }
+        let message: String = message.chars().take(LOG_BYTES).collect();
+        match level {
+            wit::log::Level::Error => tracing::error!(target: "plugin", step = number, "{message} {text}"),
+            wit::log::Level::Warn => tracing::warn!(target: "plugin", step = number, "{message} {text}"),
+            wit::log::Level::Info => tracing::info!(target: "plugin", step = number, "{message} {text}"),
+            wit::log::Level::Debug => tracing::debug!(target: "plugin", step = number, "{message} {text}"),
+            wit::log::Level::Trace => tracing::trace!(target: "plugin", step = number, "{message} {text}"),
+        }
+        Ok(())
+    }
+}
+
+fn log_enabled(level: wit::log::Level) -> bool {
+    match level {
+        wit::log::Level::Error => tracing::enabled!(target: "plugin", tracing::Level::ERROR),
+        wit::log::Level::Warn => tracing::enabled!(target: "plugin", tracing::Level::WARN),
+        wit::log::Level::Info => tracing::enabled!(target: "plugin", tracing::Level::INFO),
+        wit::log::Level::Debug => tracing::enabled!(target: "plugin", tracing::Level::DEBUG),
+        wit::log::Level::Trace => tracing::enabled!(target: "plugin", tracing::Level::TRACE),
+    }
+}

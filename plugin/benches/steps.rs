@@ -1,0 +1,178 @@
+//! What the presence logic itself costs, natively and without a host: the steps of the hot paths
+//! over a plain map.
+
+use std::collections::BTreeMap;
+use std::hint::black_box;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use rollcall_plugin::ports::{Delivery, Durability, Entry, Host, Instant, Level, Outgoing, Verdict};
+use rollcall_plugin::sip::owned::OwnedMessage;
+use rollcall_plugin::{Outcome, Presence};
+
+/// One partition, no staging.
+#[derive(Default)]
+struct Plain {
+    records: BTreeMap<Vec<u8>, Vec<u8>>,
+    tokens: Vec<Vec<u8>>,
+    posts: Vec<Vec<u8>>,
+    seed: u64,
+}
+
+impl Host for Plain {
+    fn enter(&mut self, _partition: &str) {}
+    fn epoch(&mut self) -> u64 {
+        0
+    }
+    fn get(&mut self, key: &[u8]) -> Option<Vec<u8>> {
+        self.records.get(key).cloned()
+    }
+    fn scan(&mut self, prefix: &[u8], after: Option<&[u8]>, limit: u32) -> Vec<Entry> {
+        let from = after.unwrap_or(prefix);
+        let found = self.records.range(from.to_vec()..).filter(|(key, _)| after != Some(key.as_slice()));
+        let found = found.take_while(|(key, _)| key.starts_with(prefix)).take(limit as usize);
+        found.map(|(key, value)| (key.clone(), value.clone())).collect()
+    }
+    fn put(&mut self, key: &[u8], value: &[u8], _durability: Durability, _expires: Option<Instant>) {
+        self.records.insert(key.to_vec(), value.to_vec());
+    }
+    fn delete(&mut self, key: &[u8], _durability: Durability) {
+        self.records.remove(key);
+    }
+    fn set_timer(&mut self, _name: &[u8], _due: Instant, _payload: &[u8]) {}
+    fn cancel_timer(&mut self, _name: &[u8]) {}
+    fn send(&mut self, request: Outgoing, token: &[u8], _delivery: Delivery) {
+        black_box(request);
+        self.tokens.push(token.to_vec());
+    }
+    fn post(&mut self, _partition: &str, payload: &[u8]) {
+        self.posts.push(payload.to_vec());
+    }
+    fn lookup(&mut self, _table: &str, _key: &[u8]) -> Option<Vec<u8>> {
+        None
+    }
+    fn now(&mut self) -> Instant {
+        1_700_000_000_000
+    }
+    fn random(&mut self, length: u32) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(length as usize);
+        for _ in 0..length {
+            self.seed =
+                self.seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            bytes.push((self.seed >> 40) as u8);
+        }
+        bytes
+    }
+    fn log_enabled(&mut self, _level: Level) -> bool {
+        false
+    }
+    fn log(&mut self, _level: Level, _message: &str, _fields: &[(&str, &str)]) {}
+}
+
+const CONFIGURATION: &str = r#"{"presence":{"domains":["example.com"],"notify_interval":0},
+    "rules":{"enabled":true,"default":"allow"}}"#;
+const ALICE: &str = "sip:alice@example.com";
+
+fn publish(precondition: &str, note: usize) -> OwnedMessage {
+    let text = format!(
+        "PUBLISH {ALICE} SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.5:5060;branch=z9hG4bK74b43\r\nVia: SIP/2.0/UDP 192.0.2.4:5062;branch=z9hG4bK1\r\n\
+         Max-Forwards: 69\r\nTo: <{ALICE}>\r\nFrom: <{ALICE}>;tag=1\r\nCall-ID: 98asjd@192.0.2.4\r\nCSeq: 7 PUBLISH\r\n\
+         P-Asserted-Identity: <{ALICE}>\r\nEvent: presence\r\nExpires: 3600\r\n{precondition}Content-Type: application/pidf+xml\r\n\
+         Content-Length: 400\r\n\r\n<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
+         <presence xmlns=\"urn:ietf:params:xml:ns:pidf\" xmlns:dm=\"urn:ietf:params:xml:ns:pidf:data-model\" \
+         xmlns:rpid=\"urn:ietf:params:xml:ns:pidf:rpid\" entity=\"{ALICE}\"><tuple id=\"t4109\"><status><basic>open</basic></status>\
+         <contact priority=\"0.8\">sip:alice@192.0.2.4</contact><note>n{note}</note></tuple>\
+         <dm:person id=\"p1\"><rpid:activities><rpid:away/></rpid:activities></dm:person></presence>"
+    );
+    OwnedMessage::parse(text.as_bytes()).expect("a request")
+}
+
+fn subscribe(watcher: usize) -> OwnedMessage {
+    let text = format!(
+        "SUBSCRIBE {ALICE} SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.5:5060;branch=z9hG4bK74b43\r\nMax-Forwards: 69\r\nTo: <{ALICE}>\r\n\
+         Record-Route: <sip:192.0.2.5;lr>\r\nFrom: <sip:w{watcher}@example.com>;tag=1\r\nCall-ID: w{watcher}@192.0.2.4\r\nCSeq: 7 SUBSCRIBE\r\n\
+         P-Asserted-Identity: <sip:w{watcher}@example.com>\r\nEvent: presence\r\nExpires: 3600\r\nAccept: application/pidf+xml\r\n\
+         Contact: <sip:w{watcher}@192.0.2.4:5070>\r\n\r\n"
+    );
+    OwnedMessage::parse(text.as_bytes()).expect("a request")
+}
+
+fn etag(verdict: Verdict) -> String {
+    let Verdict::Reply(reply) = verdict else { panic!("passed on") };
+    assert_eq!(reply.status, 200, "{}", reply.reason);
+    let headers = String::from_utf8(reply.headers).expect("text");
+    let line = headers.lines().find_map(|line| line.strip_prefix("SIP-ETag: "));
+    line.expect("an entity-tag").to_owned()
+}
+
+fn steps(criterion: &mut Criterion) {
+    let presence = Presence::configure(CONFIGURATION).expect("a configuration");
+    let ok = OwnedMessage::parse(b"SIP/2.0 200 OK\r\nContact: <sip:w1@192.0.2.4:5070>\r\n\r\n")
+        .expect("a response");
+
+    let mut host = Plain::default();
+    let mut tag = etag(presence.on_request(&mut host, &publish("", 0).view()));
+    let mut note = 0;
+    criterion.bench_function("PUBLISH modify, nobody watching", |bencher| {
+        bencher.iter_custom(|times| {
+            let mut spent = std::time::Duration::ZERO;
+            for _ in 0..times {
+                note += 1;
+                let message = publish(&format!("SIP-If-Match: {tag}\r\n"), note);
+                let start = std::time::Instant::now();
+                let verdict = presence.on_request(&mut host, &message.view());
+                spent += start.elapsed();
+                tag = etag(verdict);
+            }
+            spent
+        });
+    });
+
+    let mut watcher = 0;
+    criterion.bench_function("SUBSCRIBE with its NOTIFY", |bencher| {
+        bencher.iter_custom(|times| {
+            let mut spent = std::time::Duration::ZERO;
+            for _ in 0..times {
+                watcher += 1;
+                let message = subscribe(watcher);
+                let mut host = Plain { seed: watcher as u64, ..Plain::default() };
+                let start = std::time::Instant::now();
+                black_box(presence.on_request(&mut host, &message.view()));
+                spent += start.elapsed();
+            }
+            spent
+        });
+    });
+
+    for number in 0..1_000 {
+        presence.on_request(&mut host, &subscribe(number).view());
+    }
+    criterion.bench_function("fan-out to 1000 watchers, and their answers", |bencher| {
+        bencher.iter_custom(|times| {
+            let mut spent = std::time::Duration::ZERO;
+            for _ in 0..times {
+                note += 1;
+                let message = publish(&format!("SIP-If-Match: {tag}\r\n"), note);
+                answer(&presence, &mut host, &ok);
+                let start = std::time::Instant::now();
+                let verdict = presence.on_request(&mut host, &message.view());
+                while let Some(post) = host.posts.pop() {
+                    presence.on_post(&mut host, ALICE, &post);
+                }
+                assert_eq!(host.tokens.len(), 1_000);
+                answer(&presence, &mut host, &ok);
+                spent += start.elapsed();
+                tag = etag(verdict);
+            }
+            spent
+        });
+    });
+}
+
+fn answer(presence: &Presence, host: &mut Plain, response: &OwnedMessage) {
+    for token in std::mem::take(&mut host.tokens) {
+        presence.on_response(host, ALICE, &token, &Outcome::Response(response.view()));
+    }
+}
+
+criterion_group!(benches, steps);
+criterion_main!(benches);

@@ -1,0 +1,222 @@
+//! Getting NOTIFYs to one watcher: what to send next, and what the answer means.
+//!
+//! One NOTIFY is in flight a subscription (SUB-27). What happens meanwhile shows in the
+//! position and is made up for when the answer comes, so the watcher always gets the
+//! newest state and never an older one after it.
+
+use crate::fanout;
+use crate::handler::Outcome;
+use crate::keys::{self, Id};
+use crate::neutral_view;
+use crate::notification;
+use crate::ports::{Delivery, Durability, Instant, Level};
+use crate::records::{self, InFlight, Position, State, Subscription, View};
+use crate::sip::expires;
+use crate::step::Step;
+
+/// CSeq numbers that are reserved with one durable write.
+pub const CSEQ_BLOCK: u32 = 256;
+
+/// Shortest and longest time that a watcher may make us wait, in seconds: it shall neither have
+/// us try without pause nor keep old state for long.
+const WAIT: std::ops::RangeInclusive<u32> = 5..=3_600;
+
+/// First byte of the token of a NOTIFY of a subscription; its id and the CSeq follow.
+const NOTIFY: u8 = b'n';
+/// Token of the NOTIFY that answers a fetch: nothing hangs on its outcome.
+pub const FETCH: &[u8] = b"x";
+
+/// What [`advance`] did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Nothing: the watcher has the newest state, or will be seen to when its NOTIFY is answered.
+    Quiet,
+    /// A NOTIFY leaves.
+    Sent,
+    /// The watcher lags, but may be notified at that time only.
+    Wait(Instant),
+    /// The dialog cannot be used; the subscription was removed.
+    Broken,
+}
+
+/// Sends the NOTIFY that is due, if one is and none is in flight. The position is changed,
+/// not written.
+pub fn advance(
+    step: &mut Step<'_>,
+    id: Id,
+    subscription: &mut Subscription<'_>,
+    position: &mut Position,
+) -> Progress {
+    if position.in_flight.is_some() {
+        return Progress::Quiet;
+    }
+    let current = step.document().version;
+    if !subscription.state.is_ending() && !position.owed {
+        if subscription.state != State::Active || position.version == Some(current) {
+            return Progress::Quiet;
+        }
+        if step.now < position.not_before {
+            return Progress::Wait(position.not_before);
+        }
+        position.not_before = step.now + step.configuration.notify_interval;
+    }
+    let cseq = position.cseq + 1;
+    if cseq > subscription.reserved {
+        subscription.reserved = cseq.saturating_add(CSEQ_BLOCK);
+        step.put(&id.key(keys::SUBSCRIPTION), subscription, Durability::Durable);
+    }
+    let body = body(step, subscription, true);
+    let Ok(request) = notification::build(subscription, cseq, body, step.now) else {
+        step.host.log(Level::Error, "subscription with an unusable dialog removed", &[]);
+        forget(step, id, subscription);
+        return Progress::Broken;
+    };
+    position.cseq = cseq;
+    position.version = Some(current);
+    position.owed = false;
+    position.in_flight = Some(InFlight { since: step.now, last: subscription.state.is_ending() });
+    step.host.send(request, &token(id, cseq), Delivery::Volatile);
+    step.trace("NOTIFY sent", || {
+        vec![
+            ("watcher", subscription.watcher.to_string()),
+            ("cseq", cseq.to_string()),
+            ("version", current.to_string()),
+        ]
+    });
+    Progress::Sent
+}
+
+/// What a watcher gets to see.
+pub fn body(step: &mut Step<'_>, subscription: &Subscription<'_>, keep: bool) -> Vec<u8> {
+    match subscription.state.view() {
+        View::Full => step.render(&subscription.entity),
+        View::Neutral => neutral_view::render(step, &subscription.watcher, &subscription.entity, keep),
+        View::Nothing => Vec::new(),
+    }
+}
+
+/// Removes a subscription without a word (SUB-26).
+fn forget(step: &mut Step<'_>, id: Id, subscription: &Subscription<'_>) {
+    step.host.delete(&id.key(keys::SUBSCRIPTION), Durability::Relaxed);
+    step.host.delete(&id.key(keys::POSITION), Durability::Relaxed);
+    if subscription.expires > step.now {
+        step.host.cancel_timer(&id.key(keys::SUBSCRIPTION));
+    }
+    step.tidy(Durability::Relaxed);
+}
+
+/// What an answer means for the subscription (RFC 6665 4.2.2).
+enum Meaning {
+    /// The watcher has it.
+    Delivered,
+    /// The watcher wants no more, or is not there (SUB-23, SUB-24).
+    Gone,
+    /// Only this NOTIFY failed (SUB-25); wait so many seconds, if told.
+    Failed(Option<u32>),
+}
+
+impl Meaning {
+    fn of(outcome: &Outcome<'_>) -> Self {
+        match outcome {
+            Outcome::Failed(_) => Self::Gone,
+            Outcome::Response(response) => match response.status().unwrap_or_default() {
+                200..=299 => Self::Delivered,
+                404 | 405 | 410 | 416 | 480..=485 | 489 | 501 | 604 => Self::Gone,
+                503 => Self::Failed(expires::retry_after(response).ok().flatten()),
+                _ => Self::Failed(None),
+            },
+        }
+    }
+}
+
+/// Takes the outcome of a NOTIFY.
+pub fn outcome(step: &mut Step<'_>, token: &[u8], outcome: &Outcome<'_>) {
+    let Some((id, cseq)) = parse_token(token) else { return };
+    let Some(record) = step.subscription(id) else { return };
+    let Some(mut subscription) = records::decode::<Subscription<'_>>(&record) else { return };
+    let mut position = step.position(id, &subscription);
+    let Some(answered) = position.in_flight.filter(|_| position.cseq == cseq) else { return };
+    let meaning = Meaning::of(outcome);
+    step.trace("NOTIFY answered", || {
+        let result = match outcome {
+            Outcome::Response(response) => response.status().unwrap_or_default().to_string(),
+            Outcome::Failed(why) => (*why).to_owned(),
+        };
+        vec![("watcher", subscription.watcher.to_string()), ("cseq", cseq.to_string()), ("result", result)]
+    });
+    position.in_flight = None;
+    // The usage ends when its last NOTIFY is through, however it went (SUB-16).
+    if answered.last || matches!(meaning, Meaning::Gone) {
+        forget(step, id, &subscription);
+        return;
+    }
+    match meaning {
+        Meaning::Failed(wait) => failed(step, id, &mut position, wait),
+        Meaning::Delivered | Meaning::Gone => {
+            if let Outcome::Response(response) = outcome {
+                refresh_target(step, id, &mut subscription, response);
+            }
+            match advance(step, id, &mut subscription, &mut position) {
+                Progress::Wait(until) => fanout::put_off(step, until),
+                Progress::Broken => return,
+                Progress::Quiet | Progress::Sent => {}
+            }
+        }
+    }
+    if matches!(meaning, Meaning::Failed(_)) && (position.owed || subscription.state.is_ending()) {
+        // The answer to a SUBSCRIBE and the end do not wait for better times.
+        if advance(step, id, &mut subscription, &mut position) == Progress::Broken {
+            return;
+        }
+    }
+    step.put_position(id, &position, Durability::Relaxed);
+}
+
+/// The state did not arrive: it is sent with the next change, or after the time that a 503
+/// named (SIP-33).
+fn failed(step: &mut Step<'_>, id: Id, position: &mut Position, wait: Option<u32>) {
+    position.version = None;
+    if let Some(seconds) = wait {
+        let wait = seconds.clamp(*WAIT.start(), *WAIT.end());
+        position.not_before = position.not_before.max(step.now + u64::from(wait) * 1_000);
+        step.host.set_timer(&id.key(keys::POSITION), position.not_before, b"");
+    }
+}
+
+/// The time that a 503 named is over.
+pub fn retry(step: &mut Step<'_>, id: Id) {
+    let Some(record) = step.subscription(id) else { return };
+    let Some(mut subscription) = records::decode::<Subscription<'_>>(&record) else { return };
+    let mut position = step.position(id, &subscription);
+    match advance(step, id, &mut subscription, &mut position) {
+        Progress::Sent => step.put_position(id, &position, Durability::Relaxed),
+        Progress::Wait(until) => fanout::put_off(step, until),
+        Progress::Quiet | Progress::Broken => {}
+    }
+}
+
+/// The Contact of a 2xx to NOTIFY is the new remote target (SIP-14). Relaxed: an older
+/// target is a fair one after a crash.
+fn refresh_target<'a>(
+    step: &mut Step<'_>,
+    id: Id,
+    subscription: &mut Subscription<'a>,
+    response: &crate::sip::Message<'a>,
+) {
+    if subscription.dialog.refresh_target(response) == Ok(true) {
+        step.put(&id.key(keys::SUBSCRIPTION), subscription, Durability::Relaxed);
+    }
+}
+
+fn token(id: Id, cseq: u32) -> [u8; 13] {
+    let mut token = [NOTIFY; 13];
+    token[1..9].copy_from_slice(&id.0);
+    token[9..].copy_from_slice(&cseq.to_le_bytes());
+    token
+}
+
+fn parse_token(token: &[u8]) -> Option<(Id, u32)> {
+    let rest = token.strip_prefix(&[NOTIFY])?;
+    let (id, cseq) = rest.split_at_checked(8)?;
+    Some((Id::from_slice(id), u32::from_le_bytes(cseq.try_into().ok()?)))
+}

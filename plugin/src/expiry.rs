@@ -1,0 +1,45 @@
+//! The end of what was not refreshed (PUB-21, SUB-15). Timers are durable, so what ran out
+//! while the host was down ends at its start.
+
+use crate::delivery::{self, Progress};
+use crate::keys::{self, Id};
+use crate::ports::Durability;
+use crate::publication;
+use crate::records::{self, Ending, Publication, State, Subscription};
+use crate::step::Step;
+
+/// The timer of a publication fired.
+pub fn publication(step: &mut Step<'_>, id: Id) {
+    let key = id.key(keys::PUBLICATION);
+    let Some(record) = step.host.get(&key) else { return };
+    // A record that cannot be read has no claim to stay.
+    let expires = records::decode::<Publication>(&record).map_or(0, |publication| publication.expires);
+    if expires > step.now {
+        step.host.set_timer(&key, expires, b"");
+        return;
+    }
+    step.trace("publication expired", || vec![("publication", id.hex())]);
+    publication::remove(step, id);
+}
+
+/// The timer of a subscription fired. What it writes is relaxed: a crash that takes it back
+/// takes back the timer's end, too.
+pub fn subscription(step: &mut Step<'_>, id: Id) {
+    let key = id.key(keys::SUBSCRIPTION);
+    let Some(record) = step.host.get(&key) else { return };
+    let Some(mut subscription) = records::decode::<Subscription<'_>>(&record) else { return };
+    if subscription.state.is_ending() {
+        return;
+    }
+    if subscription.expires > step.now {
+        step.host.set_timer(&key, subscription.expires, b"");
+        return;
+    }
+    subscription.state = State::Ending(Ending::Expired);
+    step.trace("subscription expired", || vec![("watcher", subscription.watcher.to_string())]);
+    step.put(&key, &subscription, Durability::Relaxed);
+    let mut position = step.position(id, &subscription);
+    if delivery::advance(step, id, &mut subscription, &mut position) == Progress::Sent {
+        step.put_position(id, &position, Durability::Relaxed);
+    }
+}

@@ -1,0 +1,165 @@
+//! What the host calls: each call is one step.
+
+use crate::configuration::{Configuration, Problem};
+use crate::delivery;
+use crate::errors::Refusal;
+use crate::expiry;
+use crate::fanout;
+use crate::identity::{Presentity, Service};
+use crate::keys::{self, Id};
+use crate::options;
+use crate::ports::{Host, Instant, Level, Reply, Verdict};
+use crate::publication;
+use crate::sip::option_tags;
+use crate::sip::{Message, Uri};
+use crate::step::Step;
+use crate::subscription;
+
+/// What became of a request that was sent.
+#[derive(Clone, Debug)]
+pub enum Outcome<'a> {
+    /// The final response.
+    Response(Message<'a>),
+    /// None came; why.
+    Failed(&'a str),
+}
+
+/// The presence logic with its configuration. Holds no state of any presentity.
+#[derive(Clone, Debug)]
+pub struct Presence {
+    configuration: Configuration,
+}
+
+impl Presence {
+    /// Takes the configuration, a JSON object.
+    ///
+    /// # Errors
+    /// Every problem in it.
+    pub fn configure(json: &str) -> Result<Self, Vec<Problem>> {
+        Configuration::parse(json).map(|configuration| Self { configuration })
+    }
+
+    /// A request arrived.
+    pub fn on_request(&self, host: &mut dyn Host, message: &Message<'_>) -> Verdict {
+        let verdict = match message.method() {
+            "PUBLISH" => self.request(host, message, publication::handle),
+            "SUBSCRIBE" => self.request(host, message, subscription::handle),
+            "OPTIONS" => self.options(message),
+            _ => Ok(None),
+        };
+        match verdict {
+            Ok(Some(reply)) => Verdict::Reply(reply),
+            Ok(None) => Verdict::Pass,
+            Err(refusal) => {
+                self.log_refusal(host, message, &refusal);
+                Verdict::Reply(refusal.into_reply())
+            }
+        }
+    }
+
+    /// The outcome of a request that was sent from `partition`.
+    pub fn on_response(&self, host: &mut dyn Host, partition: &str, token: &[u8], outcome: &Outcome<'_>) {
+        let mut step = Step::new(host, &self.configuration, partition);
+        delivery::outcome(&mut step, token, outcome);
+    }
+
+    /// A timer fired.
+    pub fn on_timer(
+        &self,
+        host: &mut dyn Host,
+        partition: &str,
+        name: &[u8],
+        _due: Instant,
+        _payload: &[u8],
+    ) {
+        let mut step = Step::new(host, &self.configuration, partition);
+        match (name.first(), Id::of_key(name)) {
+            (Some(&keys::PUBLICATION), Some(id)) => expiry::publication(&mut step, id),
+            (Some(&keys::SUBSCRIPTION), Some(id)) => expiry::subscription(&mut step, id),
+            (Some(&keys::POSITION), Some(id)) => delivery::retry(&mut step, id),
+            _ if name == keys::THROTTLE_TIMER => fanout::throttle_ended(&mut step),
+            _ => step.host.log(Level::Warn, "timer of an unknown name ignored", &[("presentity", partition)]),
+        }
+    }
+
+    /// A post arrived.
+    pub fn on_post(&self, host: &mut dyn Host, partition: &str, payload: &[u8]) {
+        let mut step = Step::new(host, &self.configuration, partition);
+        if !fanout::posted(&mut step, payload) {
+            step.host.log(Level::Warn, "unknown post ignored", &[("presentity", partition)]);
+        }
+    }
+
+    /// A document changed. None are taken yet.
+    ///
+    /// # Errors
+    /// Always: says so.
+    pub fn on_document(&self, auid: &str) -> Result<(), String> {
+        Err(format!("documents of {auid:?} are not taken"))
+    }
+
+    /// The host has started after a stop without order: every subscription is looked at,
+    /// and who may lag is notified with the newest state.
+    pub fn on_recovery(&self, host: &mut dyn Host, partition: &str) {
+        let mut step = Step::new(host, &self.configuration, partition);
+        fanout::restart(&mut step);
+    }
+
+    fn request(
+        &self,
+        host: &mut dyn Host,
+        message: &Message<'_>,
+        handle: impl Fn(&mut dyn Host, &Configuration, &Message<'_>, &Presentity<'_>) -> Result<Reply, Refusal>,
+    ) -> Result<Option<Reply>, Refusal> {
+        let uri = Uri::parse(message.uri()?)?;
+        let mut service = Service::of(&uri, &self.configuration);
+        if service == Service::UnknownScheme {
+            return Err(Refusal::UnsupportedScheme);
+        }
+        let presentity = Presentity::of(message)?;
+        if service == Service::Elsewhere && presentity.tag.is_some() && message.method() == "SUBSCRIBE" {
+            // In a dialog the Request-URI is our Contact; To still names the presentity.
+            service = presentity.service(&self.configuration);
+        }
+        if service != Service::Here {
+            return Ok(None);
+        }
+        handle(host, &self.configuration, message, &presentity).map(Some)
+    }
+
+    fn options(&self, message: &Message<'_>) -> Result<Option<Reply>, Refusal> {
+        let uri = Uri::parse(message.uri()?)?;
+        if Service::of(&uri, &self.configuration) != Service::Here {
+            return Ok(None);
+        }
+        check_require(message)?;
+        Ok(Some(options::answer()))
+    }
+
+    fn log_refusal(&self, host: &mut dyn Host, message: &Message<'_>, refusal: &Refusal) {
+        if host.log_enabled(Level::Debug) {
+            let status = refusal.status().0.to_string();
+            let why = format!("{refusal:?}");
+            let uri = message.uri().unwrap_or_default();
+            let fields = [
+                ("method", message.method()),
+                ("uri", uri),
+                ("status", status.as_str()),
+                ("why", why.as_str()),
+            ];
+            host.log(Level::Debug, "request refused", &fields);
+        }
+    }
+}
+
+/// No option tag is understood yet, so none may be required (SIP-08).
+///
+/// # Errors
+/// 420 with the tags.
+pub fn check_require(message: &Message<'_>) -> Result<(), Refusal> {
+    let unknown = option_tags::unknown_required(message, &[])?;
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    Err(Refusal::BadExtension(unknown.into_iter().map(str::to_owned).collect()))
+}

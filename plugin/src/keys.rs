@@ -1,0 +1,140 @@
+//! Keys of a partition's records.
+//!
+//! The first byte of a key is the kind of record, which is also what the operator's counts
+//! go by ([`KINDS`]); for kinds of which there are many, eight random bytes follow, the
+//! record's [`Id`]. Everything about one fundamental identity lies in its one partition, so
+//! no key names a presentity.
+//!
+//! | first byte | record | writes |
+//! |---|---|---|
+//! | `p` + id | [`crate::records::Publication`] | durable |
+//! | `s` + id | [`crate::records::Subscription`] | durable |
+//! | `n` + id | [`crate::records::Position`] of the subscription `id` | mostly relaxed |
+//! | `d` | [`crate::records::Document`]: the composed document | durable |
+//! | `f` | [`crate::records::Fanout`]: a fan-out under way or put off | relaxed |
+//! | `r` | [`crate::records::Rate`]: publications of the running minute | relaxed |
+//! | `k` | secret that neutral documents are derived from, 8 bytes | durable |
+//!
+//! The secret is eight plain bytes; every other record begins with the number of its schema.
+//!
+//! Timers are named alike: `p` + id and `s` + id end a publication or subscription, `n` + id
+//! ends the wait that a watcher asked for, `t` starts the throttled rest of a fan-out.
+
+/// A publication.
+pub const PUBLICATION: u8 = b'p';
+/// A subscription: what only a SUBSCRIBE changes.
+pub const SUBSCRIPTION: u8 = b's';
+/// Where a subscription stands: what every NOTIFY changes.
+pub const POSITION: u8 = b'n';
+/// The composed document.
+pub const DOCUMENT: &[u8] = b"d";
+/// The fan-out.
+pub const FANOUT: &[u8] = b"f";
+/// The publication rate.
+pub const RATE: &[u8] = b"r";
+/// The secret of neutral documents.
+pub const SECRET: &[u8] = b"k";
+/// Name of the timer of throttled notifications.
+pub const THROTTLE_TIMER: &[u8] = b"t";
+
+/// First bytes of keys and what the operator calls the records behind them.
+pub const KINDS: &[(u8, &str)] = &[
+    (PUBLICATION, "publication"),
+    (SUBSCRIPTION, "subscription"),
+    (POSITION, "position"),
+    (b'd', "document"),
+    (b'f', "fanout"),
+    (b'r', "rate"),
+    (b'k', "secret"),
+];
+
+/// Names a publication or a subscription within its partition: eight random bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+pub struct Id(pub [u8; 8]);
+
+impl Id {
+    /// From the first eight of some bytes, such as random ones; missing ones count as 0.
+    #[must_use]
+    pub fn from_slice(bytes: &[u8]) -> Self {
+        let mut id = [0; 8];
+        for (to, from) in id.iter_mut().zip(bytes) {
+            *to = *from;
+        }
+        Self(id)
+    }
+
+    /// The id in a key of [`Id::key`]; none for other keys.
+    #[must_use]
+    pub fn of_key(key: &[u8]) -> Option<Self> {
+        key.get(1..)?.try_into().ok().map(Self)
+    }
+
+    /// The key of this id's record of a kind.
+    #[must_use]
+    pub fn key(self, kind: u8) -> [u8; 9] {
+        let mut key = [kind; 9];
+        key[1..].copy_from_slice(&self.0);
+        key
+    }
+
+    /// Sixteen lower-case hexadecimal digits.
+    #[must_use]
+    pub fn hex(self) -> String {
+        let mut text = String::with_capacity(16);
+        push_hex(&self.0, &mut text);
+        text
+    }
+
+    /// Back from [`Id::hex`]; upper-case digits are refused, so that a text has one id.
+    #[must_use]
+    pub fn from_hex(text: &str) -> Option<Self> {
+        parse_hex(text).map(Self)
+    }
+}
+
+/// Appends bytes as lower-case hexadecimal digits.
+pub fn push_hex(bytes: &[u8], text: &mut String) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    for byte in bytes {
+        text.push(DIGITS[usize::from(byte >> 4)].into());
+        text.push(DIGITS[usize::from(byte & 15)].into());
+    }
+}
+
+/// Reads exactly `N` bytes in lower-case hexadecimal digits.
+#[must_use]
+pub fn parse_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
+    if text.len() != 2 * N {
+        return None;
+    }
+    let mut bytes = [0; N];
+    for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+        *byte = digit(pair[0])? << 4 | digit(pair[1])?;
+    }
+    Some(bytes)
+}
+
+fn digit(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_survives_key_and_text() {
+        let id = Id([0, 1, 0x7f, 0x80, 0xab, 0xcd, 0xef, 0xff]);
+        assert_eq!(Id::of_key(&id.key(SUBSCRIPTION)), Some(id));
+        assert_eq!(id.hex(), "00017f80abcdefff");
+        assert_eq!(Id::from_hex(&id.hex()), Some(id));
+        assert_eq!(Id::from_hex("00017F80ABCDEFFF"), None);
+        assert_eq!(Id::from_hex("00017f80abcdeff"), None);
+        assert_eq!(Id::from_hex("00017f80abcdefé"), None);
+        assert_eq!(Id::of_key(b"d"), None);
+    }
+}

@@ -1,0 +1,50 @@
+//! Building a NOTIFY (RFC 6665 4.2.2).
+
+use crate::media::PIDF;
+use crate::ports::{Instant, Outgoing};
+use crate::records::{Ending, State, Subscription};
+use crate::sip::headers::Digits;
+use crate::sip::{HeaderBlock, Malformed};
+
+/// The NOTIFY that tells where a subscription stands. An empty body is none.
+///
+/// # Errors
+/// The dialog holds a header value that cannot stand in a line.
+pub fn build(
+    subscription: &Subscription<'_>,
+    cseq: u32,
+    body: Vec<u8>,
+    now: Instant,
+) -> Result<Outgoing, Malformed> {
+    let dialog = &subscription.dialog;
+    let texts = [&dialog.local, &dialog.remote, &dialog.call_id, &dialog.routes, &dialog.target];
+    let room = texts.iter().map(|text| text.len()).sum::<usize>() + 256;
+    let mut headers = HeaderBlock::with_capacity(room);
+    let uri = dialog.write_request("NOTIFY", cseq, &mut headers).into_owned();
+    match &subscription.event_id {
+        Some(id) => headers.parts("Event", &["presence;id=", id]),
+        None => headers.line("Event", "presence"),
+    };
+    let mut digits = Digits::default();
+    let left = subscription.expires.saturating_sub(now) / 1_000;
+    match subscription.state {
+        State::Active | State::Polite => {
+            headers.parts("Subscription-State", &["active;expires=", digits.write(left)])
+        }
+        State::Pending => headers.parts("Subscription-State", &["pending;expires=", digits.write(left)]),
+        State::Ending(Ending::Unsubscribed(_) | Ending::Expired) => {
+            headers.line("Subscription-State", "terminated;reason=timeout")
+        }
+        State::Ending(Ending::Rejected) => headers.line("Subscription-State", "terminated;reason=rejected"),
+    };
+    if !body.is_empty() {
+        headers.line("Content-Type", PIDF);
+    }
+    Ok(Outgoing {
+        method: "NOTIFY".to_owned(),
+        uri,
+        headers: headers.finish()?,
+        body,
+        contact: Some(String::new()),
+    })
+}

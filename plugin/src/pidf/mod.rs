@@ -1,0 +1,37 @@
+//! Presence Information Data Format (RFC 3863): published documents as read.
+//!
+//! [`read`] is strict about well-formedness and lax about validity (RFC 4479 section 5):
+//! what has a place in the schema comes out canonical and in the schema's order, what has
+//! none is left out, elements of other namespaces are passed on.
+
+mod component;
+mod document;
+mod encoding;
+mod error;
+#[doc(hidden)]
+pub mod fuzzing;
+mod lexical;
+mod limits;
+pub(crate) mod namespaces;
+mod place;
+mod reader;
+mod scope;
+mod values;
+mod writer;
+
+pub use document::{Component, Document, Kind, StoredDocument};
+pub use error::ReadError;
+pub(crate) use lexical::escape_attribute;
+pub use limits::Limits;
+
+/// Reads a published document in UTF-8 or UTF-16.
+///
+/// # Errors
+/// See [`ReadError`]; [`ReadError::status`] is what to answer.
+pub fn read(body: &[u8], limits: &Limits) -> Result<Document, ReadError> {
+    if body.len() > limits.bytes {
+        return Err(ReadError::TooLarge("bytes"));
+    }
+    let (text, encoding) = encoding::decode(body)?;
+    reader::read(&text, encoding, limits)
+}

@@ -1,0 +1,212 @@
+//! PUBLISH: the event state compositor (RFC 3903).
+
+use crate::authorization;
+use crate::composition::{self, Source};
+use crate::configuration::Configuration;
+use crate::entity_tag::EntityTag;
+use crate::errors::{PUBLISH_ACCEPT, Refusal, reply};
+use crate::fanout;
+use crate::identity::{Presentity, Principal};
+use crate::keys::{self, Id};
+use crate::lifetime;
+use crate::media;
+use crate::pidf::{self, StoredDocument};
+use crate::ports::{Durability, Host, Instant, Reply};
+use crate::records::{self, Publication, Rate};
+use crate::sip::event::Event;
+use crate::sip::status::Status;
+use crate::sip::{HeaderBlock, Message, etag};
+use crate::step::Step;
+
+/// Most publications read for composing; the limit in the configuration is lower.
+const SCAN: u32 = 2_000;
+const MINUTE: u64 = 60_000;
+
+/// Answers a PUBLISH, in the order of RFC 3903 6.
+///
+/// # Errors
+/// The refusal; nothing is staged then.
+pub fn handle(
+    host: &mut dyn Host,
+    configuration: &Configuration,
+    message: &Message<'_>,
+    presentity: &Presentity<'_>,
+) -> Result<Reply, Refusal> {
+    let principal = Principal::of(message)?;
+    authorization::publish(&principal, presentity)?;
+    if Event::of(message)?.package != "presence" {
+        return Err(Refusal::BadEvent);
+    }
+    crate::handler::check_require(message)?;
+    let precondition = etag::if_match(message)?;
+
+    let mut step = Step::enter(host, configuration, presentity.partition());
+    let previous = match precondition {
+        Some(text) => Some(find(&mut step, text).ok_or(Refusal::ConditionFailed)?),
+        None => None,
+    };
+    let seconds = lifetime::of_publication(message, configuration)?;
+    let content = content(message, configuration, &principal, presentity)?;
+    if content.is_none() && previous.is_none() {
+        return Err(Refusal::BadRequest("PUBLISH Without Body and SIP-If-Match".to_owned()));
+    }
+    check_rate(&mut step)?;
+
+    let tag = match &previous {
+        Some((tag, ..)) => tag.next(step.host),
+        None => EntityTag::first(step.host),
+    };
+    match (previous, content) {
+        (Some((_, _, record)), None) if seconds > 0 => refresh(&mut step, tag, &record, seconds),
+        (Some(_), _) if seconds == 0 => remove(&mut step, tag.id),
+        (Some((_, publication, _)), Some(content)) => {
+            store(&mut step, tag, Some(publication), &content, seconds)?;
+        }
+        (None, Some(content)) if seconds > 0 => store(&mut step, tag, None, &content, seconds)?,
+        // A body that is to live for no time was checked and is dropped (PUB-14).
+        (None | Some(_), _) => {}
+    }
+
+    let tag = tag.text();
+    step.trace("publication taken", || {
+        let expires = seconds.to_string();
+        vec![("entity_tag", tag.clone()), ("expires", expires), ("publisher", principal.name().to_owned())]
+    });
+    let mut headers = HeaderBlock::with_capacity(80);
+    headers.number("Expires", seconds.into()).line("SIP-ETag", &tag);
+    Ok(reply(Status::OK, Status::OK.reason().to_owned(), headers))
+}
+
+/// The live publication that a tag names now, and its record. Replaced and expired tags name none (PUB-05).
+fn find(step: &mut Step<'_>, text: &str) -> Option<(EntityTag, Publication, Vec<u8>)> {
+    let tag = EntityTag::parse(text)?;
+    let record = step.host.get(&tag.id.key(keys::PUBLICATION))?;
+    let publication: Publication = records::decode(&record)?;
+    (publication.nonce == tag.nonce && publication.expires > step.now).then_some((tag, publication, record))
+}
+
+/// The document in the body, if there is a body that counts.
+fn content(
+    message: &Message<'_>,
+    configuration: &Configuration,
+    principal: &Principal,
+    presentity: &Presentity<'_>,
+) -> Result<Option<StoredDocument>, Refusal> {
+    let Some(body) = media::body(message, &["application/pidf+xml"], PUBLISH_ACCEPT)? else {
+        return Ok(None);
+    };
+    let document =
+        pidf::read(body, &configuration.limits.document).map_err(|error| match error.status() {
+            413 => Refusal::TooLarge,
+            _ => Refusal::BadRequest(error.to_string()),
+        })?;
+    authorization::publish_entity(principal, presentity, &document.entity)?;
+    Ok(Some(document.content))
+}
+
+/// No more than so many publications a minute, where the operator wants that (PUB-25).
+fn check_rate(step: &mut Step<'_>) -> Result<(), Refusal> {
+    let Some(most) = step.configuration.publish_rate else { return Ok(()) };
+    let known: Option<Rate> = step.host.get(keys::RATE).as_deref().and_then(records::decode);
+    let now = step.now;
+    let mut rate = known.filter(|rate| rate.since + MINUTE > now).unwrap_or(Rate { since: now, count: 0 });
+    if rate.count >= most {
+        let wait = (rate.since + MINUTE - now).div_ceil(1_000);
+        return Err(Refusal::Busy(u32::try_from(wait).unwrap_or(60)));
+    }
+    rate.count += 1;
+    step.host.put(keys::RATE, &records::encode(&rate), Durability::Relaxed, Some(rate.since + MINUTE));
+    Ok(())
+}
+
+/// New lifetime, new tag, same state; watchers learn nothing (PUB-10).
+fn refresh(step: &mut Step<'_>, tag: EntityTag, record: &[u8], seconds: u32) {
+    let Some((mut publication, document)) = records::decode_with_tail::<Publication>(record) else { return };
+    let before = publication.expires;
+    publication.nonce = tag.nonce;
+    publication.expires = lifetime::end(step.now, seconds);
+    put(step, tag.id, publication, document);
+    arm(step, tag.id, Some(before), publication.expires);
+}
+
+/// A new publication, or new state for one (PUB-11).
+fn store(
+    step: &mut Step<'_>,
+    tag: EntityTag,
+    previous: Option<Publication>,
+    content: &StoredDocument,
+    seconds: u32,
+) -> Result<(), Refusal> {
+    let created = previous.map_or(step.now, |publication| publication.created);
+    let expires = lifetime::end(step.now, seconds);
+    let others = others(step, tag.id);
+    if previous.is_none() && others.len() >= step.configuration.limits.publications as usize {
+        return Err(Refusal::Busy(60));
+    }
+    put(step, tag.id, Publication { nonce: tag.nonce, created, expires }, &content.to_bytes());
+    arm(step, tag.id, previous.map(|publication| publication.expires), expires);
+    compose(step, &others, Some((tag.id, created, content)));
+    Ok(())
+}
+
+/// The end of a publication, by its publisher or by time (PUB-13, PUB-21). Watchers learn
+/// of it if it makes a difference.
+pub fn remove(step: &mut Step<'_>, id: Id) {
+    let key = id.key(keys::PUBLICATION);
+    step.host.delete(&key, Durability::Durable);
+    step.host.cancel_timer(&key);
+    let others = others(step, id);
+    if others.is_empty() && step.is_empty(keys::SUBSCRIPTION) {
+        step.tidy(Durability::Durable);
+    } else {
+        compose(step, &others, None);
+    }
+}
+
+/// A publication with what it published.
+struct Published {
+    id: Id,
+    created: Instant,
+    document: StoredDocument,
+}
+
+/// The live publications but for one.
+fn others(step: &mut Step<'_>, except: Id) -> Vec<Published> {
+    let now = step.now;
+    let live = |(key, record): (Vec<u8>, Vec<u8>)| {
+        let id = Id::of_key(&key).filter(|id| *id != except)?;
+        let (publication, document) = records::decode_with_tail::<Publication>(&record)?;
+        if publication.expires <= now {
+            return None;
+        }
+        let document = StoredDocument::from_bytes(document)?;
+        Some(Published { id, created: publication.created, document })
+    };
+    step.host.scan(&[keys::PUBLICATION], None, SCAN).into_iter().filter_map(live).collect()
+}
+
+/// Composes the document anew and, if that makes a difference, sends it to the watchers.
+fn compose(step: &mut Step<'_>, others: &[Published], new: Option<(Id, Instant, &StoredDocument)>) {
+    let known = others.iter().map(|other| (other.id, other.created, &other.document));
+    let all: Vec<_> = known.chain(new).map(|(id, order, document)| (id.hex(), order, document)).collect();
+    let sources: Vec<Source<'_>> =
+        all.iter().map(|(id, order, document)| Source { id, order: *order, document }).collect();
+    if step.set_document(composition::compose(&sources)) {
+        let version = step.document().version;
+        step.trace("document changed", || vec![("version", version.to_string())]);
+        fanout::changed(step);
+    }
+}
+
+fn put(step: &mut Step<'_>, id: Id, publication: Publication, document: &[u8]) {
+    let record = records::encode_with_tail(&publication, document);
+    step.host.put(&id.key(keys::PUBLICATION), &record, Durability::Durable, None);
+}
+
+/// Sets the timer that ends the publication, unless one is set that comes earlier: that one
+/// finds out and is set again, so most refreshes touch no timer.
+fn arm(step: &mut Step<'_>, id: Id, before: Option<Instant>, expires: Instant) {
+    if before.is_none_or(|before| expires < before) {
+        step.host.set_timer(&id.key(keys::PUBLICATION), expires, b"");
+    }
+}

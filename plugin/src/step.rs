@@ -1,0 +1,222 @@
+//! One step as the presence logic sees it: the partition's records, typed, and what is
+//! worth computing once a step.
+
+use serde::Serialize;
+
+use crate::composition::{self, Composed};
+use crate::configuration::Configuration;
+use crate::keys::{self, Id};
+use crate::ports::{Durability, Host, Instant, Level};
+use crate::records::{self, Fanout, InFlight, Position, Subscription};
+
+/// A NOTIFY of which nothing was heard for this long has been forgotten by a host: Timer F
+/// (RFC 3261 17.1.2.2) would have told after 32 s.
+const FORGOTTEN: u64 = 45_000;
+
+/// The composed document.
+#[derive(Clone, Debug)]
+pub struct CurrentDocument {
+    /// Its version; 0 if nothing is published.
+    pub version: u64,
+    record: Vec<u8>,
+    tail: usize,
+}
+
+impl CurrentDocument {
+    fn load(host: &mut dyn Host) -> Self {
+        let record = host.get(keys::DOCUMENT).unwrap_or_default();
+        match records::decode_with_tail::<records::Document>(&record) {
+            Some((document, tail)) => {
+                let tail = record.len() - tail.len();
+                Self { version: document.version, record, tail }
+            }
+            None => Self { version: 0, record: composition::compose(&[]).into_bytes(), tail: 0 },
+        }
+    }
+
+    /// The form that [`composition::render`] takes.
+    #[must_use]
+    pub fn kept(&self) -> &[u8] {
+        self.record.get(self.tail..).unwrap_or_default()
+    }
+}
+
+/// A step in one partition.
+pub struct Step<'a> {
+    /// The imports.
+    pub host: &'a mut dyn Host,
+    /// The configuration.
+    pub configuration: &'a Configuration,
+    /// Name of the partition.
+    pub partition: &'a str,
+    /// The time.
+    pub now: Instant,
+    epoch: Option<u64>,
+    /// True if lines for following requests are wanted.
+    traced: Option<bool>,
+    document: Option<CurrentDocument>,
+    /// Documents rendered in this step, by entity. Watchers of a presentity mostly know it
+    /// under one URI, so this is hardly ever more than one.
+    rendered: Vec<(String, Vec<u8>)>,
+}
+
+impl<'a> Step<'a> {
+    /// A step in a partition that the host knows already.
+    pub fn new(host: &'a mut dyn Host, configuration: &'a Configuration, partition: &'a str) -> Self {
+        let now = host.now();
+        Self {
+            host,
+            configuration,
+            partition,
+            now,
+            epoch: None,
+            traced: None,
+            document: None,
+            rendered: Vec::new(),
+        }
+    }
+
+    /// A step that chooses its partition.
+    pub fn enter(host: &'a mut dyn Host, configuration: &'a Configuration, partition: &'a str) -> Self {
+        host.enter(partition);
+        Self::new(host, configuration, partition)
+    }
+
+    /// Number of starts after a stop without order.
+    pub fn epoch(&mut self) -> u64 {
+        *self.epoch.get_or_insert_with(|| self.host.epoch())
+    }
+
+    /// Draws a number.
+    pub fn draw(&mut self) -> u64 {
+        u64::from_le_bytes(Id::from_slice(&self.host.random(8)).0)
+    }
+
+    /// Writes a record.
+    pub fn put<T: Serialize>(&mut self, key: &[u8], record: &T, durability: Durability) {
+        let bytes = records::encode(record);
+        self.host.put(key, &bytes, durability, None);
+    }
+
+    /// The composed document.
+    pub fn document(&mut self) -> &CurrentDocument {
+        self.document.get_or_insert_with(|| CurrentDocument::load(self.host))
+    }
+
+    /// Replaces the composed document if it differs. True if it did; its version has grown then.
+    pub fn set_document(&mut self, composed: Composed) -> bool {
+        let now = self.now;
+        let current = self.document();
+        if current.kept() == composed.as_bytes() {
+            return false;
+        }
+        let version = if current.version == 0 { now.max(1) } else { current.version + 1 };
+        let record = records::encode_with_tail(&records::Document { version }, composed.as_bytes());
+        self.host.put(keys::DOCUMENT, &record, Durability::Durable, None);
+        let tail = record.len() - composed.as_bytes().len();
+        self.document = Some(CurrentDocument { version, record, tail });
+        self.rendered.clear();
+        true
+    }
+
+    /// The composed document as a watcher gets it that knows the presentity as `entity`.
+    pub fn render(&mut self, entity: &str) -> Vec<u8> {
+        if let Some((_, body)) = self.rendered.iter().find(|(known, _)| known == entity) {
+            return body.clone();
+        }
+        let body = composition::render(self.document().kept(), entity);
+        if self.rendered.len() < 8 {
+            self.rendered.push((entity.to_owned(), body.clone()));
+        }
+        body
+    }
+
+    /// Forgets the document's record once there is neither a publication nor a watcher.
+    pub fn tidy(&mut self, durability: Durability) {
+        if self.document().version == 0
+            || !self.is_empty(keys::PUBLICATION)
+            || !self.is_empty(keys::SUBSCRIPTION)
+        {
+            return;
+        }
+        self.host.delete(keys::DOCUMENT, durability);
+        self.host.delete(keys::SECRET, durability);
+        self.document = None;
+        self.rendered.clear();
+    }
+
+    /// True if there is no record of a kind.
+    pub fn is_empty(&mut self, kind: u8) -> bool {
+        self.host.scan(&[kind], None, 1).is_empty()
+    }
+
+    /// The bytes of a subscription.
+    pub fn subscription(&mut self, id: Id) -> Option<Vec<u8>> {
+        self.host.get(&id.key(keys::SUBSCRIPTION))
+    }
+
+    /// Where a subscription stands.
+    pub fn position(&mut self, id: Id, subscription: &Subscription<'_>) -> Position {
+        let bytes = self.host.get(&id.key(keys::POSITION));
+        self.position_from(bytes.as_deref(), subscription)
+    }
+
+    /// Where a subscription stands, from its record. What a crash may have taken back is made good: CSeq
+    /// goes on after the reserved block, and what may not have left is due again.
+    pub fn position_from(&mut self, bytes: Option<&[u8]>, subscription: &Subscription<'_>) -> Position {
+        let epoch = self.epoch();
+        let Some(mut position) = bytes.and_then(records::decode::<Position>) else {
+            return Position {
+                epoch,
+                cseq: subscription.reserved,
+                version: None,
+                in_flight: None,
+                owed: true,
+                not_before: 0,
+            };
+        };
+        let crashed = position.epoch != epoch;
+        if crashed {
+            position.epoch = epoch;
+            position.cseq = position.cseq.max(subscription.reserved);
+        }
+        let forgotten = |sent: InFlight| crashed || sent.since + FORGOTTEN <= self.now;
+        if position.in_flight.is_some_and(forgotten) {
+            position.in_flight = None;
+            position.owed = true;
+        }
+        position
+    }
+
+    /// Writes where a subscription stands.
+    pub fn put_position(&mut self, id: Id, position: &Position, durability: Durability) {
+        self.put(&id.key(keys::POSITION), position, durability);
+    }
+
+    /// The fan-out under way or put off.
+    pub fn fanout(&mut self) -> Fanout {
+        self.host.get(keys::FANOUT).as_deref().and_then(records::decode).unwrap_or_default()
+    }
+
+    /// Writes the fan-out. Relaxed: after a crash every subscription is looked at anyway.
+    pub fn put_fanout(&mut self, before: &Fanout, fanout: &Fanout) {
+        if before == fanout {
+            return;
+        }
+        if *fanout == Fanout::default() {
+            self.host.delete(keys::FANOUT, Durability::Relaxed);
+        } else {
+            self.put(keys::FANOUT, fanout, Durability::Relaxed);
+        }
+    }
+
+    /// A line for following requests; the fields are built only if somebody listens.
+    pub fn trace(&mut self, message: &str, fields: impl FnOnce() -> Vec<(&'static str, String)>) {
+        if *self.traced.get_or_insert_with(|| self.host.log_enabled(Level::Debug)) {
+            let built = fields();
+            let mut all = vec![("presentity", self.partition)];
+            all.extend(built.iter().map(|(name, value)| (*name, value.as_str())));
+            self.host.log(Level::Debug, message, &all);
+        }
+    }
+}

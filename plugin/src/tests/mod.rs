@@ -1,0 +1,10 @@
+//! Behaviour of the presence logic over a host in memory. Each test names the requirement
+//! row or RFC section that it shows.
+
+mod delivery;
+mod fanout;
+mod model;
+mod publication;
+mod recovery;
+mod scene;
+mod subscription;

@@ -1,0 +1,33 @@
+//! What the server does, seen from the outside: over real sockets, against the real binary.
+//! One file, one behaviour; each test names the RFC section and the row that it shows.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod accept;
+mod authorization;
+mod bad_input;
+mod composition;
+mod configuration;
+mod documents;
+mod expiry;
+mod fetch;
+mod header_forms;
+mod methods;
+mod notify_failure;
+mod notify_flow;
+mod operations;
+mod publication;
+mod publication_refused;
+mod refresh;
+mod restart;
+mod retransmission;
+mod routing;
+mod scene;
+mod stream;
+mod subscription;
+mod subscription_refused;
+mod throttle;
+mod torture;
+mod trust;
+mod unsubscribe;
+mod via;
+mod watchers;

@@ -1,0 +1,94 @@
+//! What an operator sees: health, metrics, an orderly stop, overload.
+
+use rollcall_tests::server::user;
+use rollcall_tests::{Config, Phone, Pidf, Server};
+
+/// `GET /health` answers while the server serves; what is not there is 404, and a method that
+/// does not fit is 405.
+#[test]
+fn health_answers() {
+    let server = Server::shared();
+    assert!(!server.admin().get("/health").is_empty());
+    assert_eq!(server.admin().call("GET", "/nonesuch").0, 404);
+    assert_eq!(server.admin().call("POST", "/health").0, 405);
+    assert_eq!(server.admin().call("POST", "/clock/advance?ms=1").0, 404, "the clock is real");
+}
+
+/// `GET /metrics`: requests by method and status, live subscriptions and publications, steps and
+/// commits are counted, and the numbers move as things happen.
+#[test]
+fn metrics_count_what_happens() {
+    let server = Server::start(Config::new());
+    let (alice, bob) = (user("alice"), user("bob"));
+    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let mut publication = phone.publish(&Pidf::basic(&alice, "open"));
+    let mut subscription = watcher.subscribe(&alice);
+    subscription.notify();
+    publication.refresh();
+    let _ = phone.send(&publication.request().with("SIP-If-Match", "unknown")).expect(412);
+    let before = server.admin().metrics();
+    let count = |method: &str, status: &str| {
+        let labels = [format!("method=\"{method}\""), format!("status=\"{status}\"")];
+        let labels = [labels[0].as_str(), labels[1].as_str()];
+        before.sum("rollcall_sip_requests_total", &labels)
+    };
+    assert_eq!(count("PUBLISH", "200"), Some(2.0), "{}", before.text());
+    assert_eq!(count("PUBLISH", "412"), Some(1.0), "{}", before.text());
+    assert_eq!(count("SUBSCRIBE", "200"), Some(1.0), "{}", before.text());
+    for name in ["steps", "commit", "conflicts", "traps", "subscriptions", "publications", "outbox"] {
+        assert!(
+            before.text().lines().any(|l| !l.starts_with('#') && l.contains(name)),
+            "{name}: {}",
+            before.text()
+        );
+    }
+    for line in before.text().lines().filter(|l| !l.starts_with('#') && !l.is_empty()) {
+        let (name, value) = line.rsplit_once(' ').expect("a name and a value");
+        assert!(name.starts_with("rollcall_") || name.starts_with("process_"), "{line}");
+        assert!(value.parse::<f64>().is_ok(), "{line}");
+    }
+}
+
+/// SIGTERM while requests are under way: the stop is orderly and quick, and what was answered is
+/// there afterwards.
+#[test]
+fn a_stop_under_load_is_orderly() {
+    let mut server = Server::start(Config::new());
+    let users: Vec<String> = (0..20).map(|_| user("alice")).collect();
+    let phones: Vec<Phone> = users.iter().map(|u| Phone::udp(&server, u)).collect();
+    let transactions: Vec<_> = phones
+        .iter()
+        .zip(&users)
+        .map(|(phone, user)| phone.begin(&phone.publish_request(&Pidf::basic(user, "open"))))
+        .collect();
+    server.stop();
+    server.restart();
+    for ((phone, user), transaction) in phones.iter().zip(&users).zip(transactions) {
+        // Either answered before the stop, or retransmitted and answered after the start.
+        let answer = transaction.wait();
+        if answer.status() == 200 {
+            let request = phone.publish_for(user).with("SIP-If-Match", answer.etag());
+            let _ = phone.send(&request).expect(200);
+        } else {
+            assert_eq!(answer.status(), 503, "{answer}");
+        }
+    }
+}
+
+/// RFC 3261 21.5.4 (SIP-33, PUB-25): beyond the configured number of requests under way, 503 with
+/// Retry-After; everything is served again afterwards.
+#[test]
+fn overload_is_answered_503() {
+    let server = Server::start(Config::new().set("sip.overload", 1));
+    let alice = user("alice");
+    let phone = Phone::udp(&server, &alice);
+    let requests: Vec<_> = (0..300)
+        .map(|n| phone.publish_request(&Pidf::of(&alice).tuple("t1", "open").note(&n.to_string()).text()))
+        .collect();
+    let transactions: Vec<_> = requests.iter().map(|r| phone.begin(r)).collect();
+    let statuses: Vec<u16> = transactions.iter().map(|t| t.wait().status()).collect();
+    // Retry-After is checked on arrival.
+    assert!(statuses.iter().all(|s| [200, 503].contains(s)), "{statuses:?}");
+    assert!(statuses.contains(&200) && statuses.contains(&503), "{statuses:?}");
+    let _ = phone.publish(&Pidf::basic(&alice, "open"));
+}
