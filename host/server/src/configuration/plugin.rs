@@ -1,0 +1,64 @@
+//! `[plugin]`: the component and what a step of it may use.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::resolved;
+use super::section::Section;
+use super::value::{count, duration, integer, memory, text};
+
+/// `[plugin]`. What is absent is left to the engine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plugin {
+    /// The component; the one built in if absent.
+    pub component: Option<PathBuf>,
+    /// Instances that may run at the same time.
+    pub instances: Option<usize>,
+    /// Threads for timers, posts and recovery.
+    pub workers: Option<usize>,
+    /// `[plugin.limits]`
+    pub limits: Limits,
+    /// The component's own sections as a JSON object.
+    pub settings: String,
+}
+
+/// What one step may use; a step that wants more ends without effect.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Running time.
+    pub deadline: Option<Duration>,
+    /// Linear memory of an instance, in bytes.
+    pub memory: Option<usize>,
+    /// Calls of imports.
+    pub host_calls: Option<u64>,
+    /// Writes, timers, sends and posts, counted together.
+    pub effects: Option<usize>,
+    /// The same, in bytes.
+    pub effect_bytes: Option<usize>,
+}
+
+impl Plugin {
+    pub(super) fn read(mut section: Section<'_>, folder: &Path, settings: String) -> Self {
+        let component = section.value("component", text).map(|path| resolved(folder, path));
+        let instances = section.value("instances", count(1..=1024));
+        let workers = section.value("workers", count(1..=256));
+        let limits = Limits::read(section.section("limits"));
+        section.finish();
+        Self { component, instances, workers, limits, settings }
+    }
+}
+
+impl Limits {
+    fn read(mut section: Section<'_>) -> Self {
+        let limits = Self {
+            deadline: section
+                .value("deadline", duration(Duration::from_millis(10)..=Duration::from_secs(60))),
+            memory: section.value("memory", memory(1 << 20..=2 << 30)),
+            host_calls: section.value("host_calls", integer(100..=100_000_000)),
+            effects: section.value("effects", count(10..=1_000_000)),
+            effect_bytes: section.value("effect_bytes", memory(64 << 10..=1 << 30)),
+        };
+        section.finish();
+        limits
+    }
+}

@@ -1,0 +1,65 @@
+//! What the engine counts.
+
+use std::fmt;
+use std::sync::Arc;
+
+use rollcall_engine::{Engine, Histogram, Kind};
+
+use super::{Page, Source};
+
+/// Microseconds in a second: Prometheus measures in seconds.
+const MICROS: f64 = 1e6;
+
+impl Source for Arc<Engine> {
+    fn tell(&self, page: &mut Page<'_>) -> fmt::Result {
+        let counts = self.metrics();
+        let steps = Kind::ALL.into_iter().flat_map(|kind| {
+            let labels = |result: &str| [("kind", kind.name().to_owned()), ("result", result.to_owned())];
+            [(labels("done"), counts.steps.get(kind)), (labels("failed"), counts.failed_steps.get(kind))]
+        });
+        page.counters("steps", "Steps by kind and result", steps)?;
+        page.counter("traps", "Steps ended by a trap of the component", counts.traps.get())?;
+        page.counter("deadline_misses", "Steps ended by their deadline", counts.deadlines.get())?;
+        page.counter("limit_hits", "Steps ended by another limit", counts.limits.get())?;
+        page.counter("conflicts", "Steps run again after a conflict", counts.conflicts.get())?;
+        page.counter("busy", "Requests refused because too much waited", counts.busy.get())?;
+        page.counter("commits", "Durable commits", counts.commits.get())?;
+        page.counter("flushed", "Relaxed changes written to the store", counts.flushed.get())?;
+        page.counter("sends", "Requests sent for the component", counts.sent.get())?;
+        page.counter("instances_made", "Instances of the component made", counts.instances.get())?;
+        times(page, "step_seconds", "Time of a step", &counts.step_time)?;
+        times(page, "commit_seconds", "Time until the commit of a step was durable", &counts.commit_time)?;
+        let groups = &counts.group_size;
+        page.histogram(
+            "group_size",
+            "Commits that shared an fsync",
+            groups.sum() as f64,
+            &buckets(groups, 1.0),
+        )?;
+
+        let now = self.gauges();
+        page.gauge("live_partitions", "Partitions in memory", now.live_partitions as u64)?;
+        page.gauge("live_bytes", "Estimated size of the partitions in memory", now.live_bytes as u64)?;
+        let records = now
+            .records
+            .into_iter()
+            .map(|(kind, count)| ([("kind", kind)], u64::try_from(count).unwrap_or_default()));
+        page.gauges("records", "Live records by kind", records)?;
+        page.gauge("timers", "Partitions that wait for a timer", now.timers as u64)?;
+        page.gauge("outbox_depth", "Posts and kept requests that wait", now.outbox as u64)?;
+        page.gauge("sends_in_flight", "Requests sent without outcome", now.sends_in_flight as u64)?;
+        page.gauge("pending_commits", "Commits that wait for the disk", now.pending_commits as u64)?;
+        page.gauge("idle_instances", "Idle instances of the component", now.idle_instances as u64)?;
+        page.gauge("store_failed", "1 if nothing can be changed until a restart", now.store_failed.into())
+    }
+}
+
+fn times(page: &mut Page<'_>, name: &str, help: &str, times: &Histogram) -> fmt::Result {
+    page.histogram(name, help, times.sum() as f64 / MICROS, &buckets(times, MICROS))
+}
+
+/// Upper bounds, divided by a unit, with the counts of their buckets.
+fn buckets(histogram: &Histogram, unit: f64) -> Vec<(f64, u64)> {
+    let bounds = histogram.bounds().iter().map(|bound| *bound as f64 / unit);
+    bounds.chain([f64::INFINITY]).zip(histogram.buckets()).collect()
+}

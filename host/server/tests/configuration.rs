@@ -1,0 +1,193 @@
+//! What a bad configuration is told, and what a good one means.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::path::Path;
+use std::time::Duration;
+
+use rollcall_server::configuration::{Configuration, Limits, Reading, StorageEngine};
+
+const GOOD: &str = "[sip]\nlisten = ['udp:127.0.0.1:0']\n[storage]\npath = 'data'\n";
+
+fn parse(text: &str) -> Result<Configuration, Vec<String>> {
+    Configuration::parse(Path::new("/etc/rollcall/r.toml"), text)
+        .and_then(Reading::finish)
+        .map_err(|problems| problems.0.iter().map(|problem| problem.to_string()).collect())
+}
+
+/// Each bad file with everything that is said about it.
+#[test]
+fn every_problem_is_told_with_file_line_key_and_what_was_expected() {
+    let table: &[(&str, &[&str])] = &[
+        (
+            "",
+            &[
+                "sip.listen: missing, expected an array such as [\"udp:127.0.0.1:5060\", \"tcp:127.0.0.1:5060\"]",
+                "storage.path: missing, expected the folder to keep the records in",
+            ],
+        ),
+        (
+            "[sip]\nlisten = ['upd:127.0.0.1:5060', 5, 'tcp:localhost:5060']\ntrusted = ['10.0.0.0/40']\n\
+             [storage]\npath = 7\nlive_memory = 100\n",
+            &[
+                "2: sip.listen[0]: found \"upd:127.0.0.1:5060\", expected \"udp:ADDRESS:PORT\" or \"tcp:ADDRESS:PORT\", with an IP address ([…] around IPv6)",
+                "2: sip.listen[1]: found 5, expected \"udp:ADDRESS:PORT\" or \"tcp:ADDRESS:PORT\", with an IP address ([…] around IPv6)",
+                "2: sip.listen[2]: found \"tcp:localhost:5060\", expected \"udp:ADDRESS:PORT\" or \"tcp:ADDRESS:PORT\", with an IP address ([…] around IPv6)",
+                "3: sip.trusted[0]: found \"10.0.0.0/40\", expected a network such as \"192.0.2.0/24\", or an IP address",
+                "5: storage.path: found 7, expected a string",
+                "6: storage.live_memory: found 100, expected an amount of memory from \"1024KiB\" to \"1073741824KiB\", such as \"64MiB\"",
+            ],
+        ),
+        (
+            "[sip]\nlisten = []\nlitsen = 1\n[storge]\n[storage]\nengine = 'redb'\npath = 'd'\n",
+            &[
+                "2: sip.listen: found an array, expected at least one address",
+                "3: sip.litsen: unknown key, did you mean \"listen\"?",
+                "4: storge: unknown key, did you mean \"storage\"?",
+                "6: storage.engine: found \"redb\", expected \"fjall\" or \"memory\"",
+            ],
+        ),
+        (
+            "[sip]\nlisten = ['udp:0.0.0.0:5060']\n[storage]\nengine = 'memory'\nflush_interval = '1500ms'\n",
+            &[
+                "2: sip.listen: found an array, expected sip.advertise beside an address that stands for all, since peers cannot be told to come back to that",
+                "5: storage.flush_interval: found \"1500ms\", expected a duration from \"10ms\" to \"1000ms\", such as \"20ms\" or \"2s\"",
+            ],
+        ),
+        (
+            &format!(
+                "{GOOD}[lists]\nwhite = 'white.txt'\n[identity]\n[[external.registrar]]\ndomain = 'a'\n"
+            ),
+            &[
+                "5: lists: not supported by this version",
+                "7: identity: not supported by this version",
+                "8: external: not supported by this version",
+            ],
+        ),
+        (
+            &format!(
+                "{GOOD}[plugin.limits]\ndeadline = 5\nmemory = '3TiB'\nhost_calls = -1\n\
+                 [admin]\n[log]\nfilter = 'a=b=c'\nformat = 'xml'\n[testing]\nclock = 'yes'\n\
+                 [presence]\nexpires = inf\nmin = 99999999999999999999\n"
+            ),
+            &[
+                "6: plugin.limits.deadline: found 5, expected a duration from \"10ms\" to \"60000ms\", such as \"20ms\" or \"2s\"",
+                "7: plugin.limits.memory: found \"3TiB\", expected an amount of memory from \"1024KiB\" to \"2097152KiB\", such as \"64MiB\"",
+                "8: plugin.limits.host_calls: found -1, expected an integer from 100 to 100000000",
+                "9: admin.listen: missing, expected an address and a port such as \"127.0.0.1:8080\"",
+                "11: log.filter: found \"a=b=c\", expected a filter such as \"info\" or \"warn,rollcall_sip=debug\"",
+                "12: log.format: found \"xml\", expected \"compact\" or \"json\"",
+                "14: testing.clock: found \"yes\", expected true or false",
+                "16: presence.expires: found inf, expected a finite number",
+                "17: presence.min: found 99999999999999999999, expected an integer of at most 64 bits",
+            ],
+        ),
+        (
+            "sip = 1\nstorage = { path = 'd' }\n",
+            &[
+                "1: sip: found 1, expected a table",
+                "1: sip.listen: missing, expected an array such as [\"udp:127.0.0.1:5060\", \"tcp:127.0.0.1:5060\"]",
+            ],
+        ),
+        ("[sip\nlisten = \n", &["1: not TOML: unclosed table, expected `]`"]),
+        ("[sip]\nlisten = ['udp:127.0.0.1:0']\nlisten = []\n", &["3: not TOML: duplicate key"]),
+    ];
+    for (text, expected) in table {
+        let expected: Vec<String> = expected
+            .iter()
+            .map(|line| {
+                let separator = if line.starts_with(|c: char| c.is_ascii_digit()) { ":" } else { ": " };
+                format!("/etc/rollcall/r.toml{separator}{line}")
+            })
+            .collect();
+        assert_eq!(parse(text).unwrap_err(), expected, "for\n{text}");
+    }
+}
+
+#[test]
+fn problems_of_the_component_get_the_lines_of_their_keys() {
+    let text = format!("{GOOD}[presence]\ndomains = [\n  'a',\n  'b c',\n]\nexpires = {{ min = 90 }}\n");
+    let configuration = parse(&text).unwrap();
+    let said = [
+        ("presence.expires.default", "found nothing"),
+        ("presence.domains[1]", "found \"b c\", expected a domain"),
+        ("rules", "missing"),
+    ];
+    let said = said.map(|(key, message)| (key.to_owned(), message.to_owned()));
+    let problems = configuration.refused(said.into());
+    let lines: Vec<String> = problems.0.iter().map(|problem| problem.to_string()).collect();
+    assert_eq!(
+        lines,
+        [
+            "/etc/rollcall/r.toml: rules: missing",
+            "/etc/rollcall/r.toml:8: presence.domains[1]: found \"b c\", expected a domain",
+            "/etc/rollcall/r.toml:10: presence.expires.default: found nothing",
+        ]
+    );
+}
+
+#[test]
+fn problems_of_host_and_component_are_told_together() {
+    let text = "[presence]\ndomains = []\n[sip]\nlisten = ['udp:x']\n[storage]\npath = 'data'\n";
+    let mut reading = Configuration::parse(Path::new("r.toml"), text).unwrap();
+    assert!(reading.has_problems());
+    reading.add_refused(vec![("presence.domains".into(), "found none, expected at least one".into())]);
+    let lines: Vec<Option<usize>> =
+        reading.finish().unwrap_err().0.iter().map(|problem| problem.line).collect();
+    assert_eq!(lines, [Some(2), Some(4)]);
+}
+
+#[test]
+fn the_sections_of_the_component_are_handed_on_as_json() {
+    let text = format!(
+        "{GOOD}[presence]\ndomains = ['example.com']\nexpires = {{ default = 3_600, min = 0x3c }}\n\
+         since = 2026-01-01\n[rules]\nenabled = true\nshare = 0.5\n"
+    );
+    let settings: serde_json::Value = serde_json::from_str(&parse(&text).unwrap().plugin.settings).unwrap();
+    assert_eq!(
+        settings,
+        serde_json::json!({
+            "presence": {
+                "domains": ["example.com"],
+                "expires": { "default": 3600, "min": 60 },
+                "since": "2026-01-01",
+            },
+            "rules": { "enabled": true, "share": 0.5 },
+        })
+    );
+}
+
+#[test]
+fn what_is_not_said_has_a_default_and_paths_are_relative_to_the_file() {
+    let configuration = parse(&format!("{GOOD}[plugin]\ncomponent = 'p.wasm'\n")).unwrap();
+    assert_eq!(configuration.storage.engine, StorageEngine::Fjall { path: "/etc/rollcall/data".into() });
+    assert_eq!(configuration.plugin.component.as_deref(), Some(Path::new("/etc/rollcall/p.wasm")));
+    assert_eq!(configuration.plugin.limits, Limits::default());
+    assert_eq!(configuration.plugin.settings, "{}");
+    assert_eq!(configuration.admin, None);
+    assert!(!configuration.testing.clock);
+    assert!(configuration.sip.trusted.is_empty(), "nobody is believed unless the operator says so");
+}
+
+#[test]
+fn amounts_are_written_with_their_units() {
+    let text = format!(
+        "{GOOD}commit_interval = '500us'\nflush_interval = '1 s'\nlive_memory = '2GiB'\n\
+         [plugin.limits]\ndeadline = '50ms'\nmemory = '512KiB'\n"
+    );
+    let found = "/etc/rollcall/r.toml:10: plugin.limits.memory: found \"512KiB\", expected an amount of \
+                 memory from \"1024KiB\" to \"2097152KiB\", such as \"64MiB\"";
+    assert_eq!(parse(&text).unwrap_err(), [found]);
+    let configuration = parse(&text.replace("512KiB", "2MiB")).unwrap();
+    assert_eq!(configuration.storage.commit_interval, Some(Duration::from_micros(500)));
+    assert_eq!(configuration.storage.flush_interval, Some(Duration::from_secs(1)));
+    assert_eq!(configuration.storage.live_memory, Some(2 << 30));
+    assert_eq!(configuration.plugin.limits.deadline, Some(Duration::from_millis(50)));
+    assert_eq!(configuration.plugin.limits.memory, Some(2 << 20));
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let error = Configuration::read(Path::new("/nonexistent/r.toml")).unwrap_err();
+    assert!(error.to_string().starts_with("/nonexistent/r.toml: cannot be read: "), "{error}");
+}
