@@ -35,11 +35,11 @@ fn every_number_has_a_name_a_type_and_its_labels() {
     metrics.write(&mut text);
     assert_eq!(
         text,
-        "# HELP rollcall_requests Requests answered, by method and status\n\
-         # TYPE rollcall_requests counter\n\
-         rollcall_requests_total{method=\"PUBLISH\",status=\"200\"} 2\n\
-         rollcall_requests_total{method=\"SUBSCRIBE\",status=\"699\"} 1\n\
-         rollcall_requests_total{method=\"other\",status=\"405\"} 1\n\
+        "# HELP rollcall_sip_requests Requests of peers answered, by method and status\n\
+         # TYPE rollcall_sip_requests counter\n\
+         rollcall_sip_requests_total{method=\"PUBLISH\",status=\"200\"} 2\n\
+         rollcall_sip_requests_total{method=\"SUBSCRIBE\",status=\"699\"} 1\n\
+         rollcall_sip_requests_total{method=\"other\",status=\"405\"} 1\n\
          # HELP rollcall_conflicts Steps run again\n\
          # TYPE rollcall_conflicts counter\n\
          rollcall_conflicts_total 3\n\

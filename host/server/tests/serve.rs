@@ -127,9 +127,9 @@ fn it_serves_tells_of_itself_and_stops_in_order() {
 
     let metrics = server.get("/metrics");
     for line in [
-        "rollcall_requests_total{method=\"OPTIONS\",status=\"416\"} 1",
-        "rollcall_requests_total{method=\"other\",status=\"405\"} 1",
-        "rollcall_sip_requests_total{direction=\"received\",method=\"INVITE\"} 1",
+        "rollcall_sip_requests_total{method=\"OPTIONS\",status=\"416\"} 1",
+        "rollcall_sip_requests_total{method=\"other\",status=\"405\"} 1",
+        "rollcall_sip_requests_received_total{method=\"INVITE\"} 1",
         "rollcall_store_failed 0",
         "rollcall_records{kind=\"subscription\"} 0",
         "# EOF",
@@ -185,6 +185,23 @@ fn problems_of_the_component_and_of_the_host_are_told_together_and_nothing_start
         let name = file.to_str().unwrap();
         assert!(said.contains(&format!("{name}:10: rules.default: ")), "{said}");
         assert!(said.contains(&format!("{name}:11: admni: unknown key, did you mean \"admin\"?")), "{said}");
+        assert!(!folder.path().join("data").exists(), "nothing was started");
+    }
+}
+
+#[test]
+fn problems_of_the_component_alone_are_told_and_nothing_starts() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("rollcall.toml");
+    std::fs::write(&file, CONFIGURATION.replace("default = 'allow'", "default = 'maybe'")).unwrap();
+    for command in ["check", "serve"] {
+        let output = Command::new(env!("CARGO_BIN_EXE_rollcall"))
+            .args([command, "--config", file.to_str().unwrap()])
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(78));
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains(&format!("{}:10: rules.default: ", file.display())), "{said}");
         assert!(!folder.path().join("data").exists(), "nothing was started");
     }
 }

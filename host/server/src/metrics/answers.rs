@@ -1,4 +1,5 @@
-//! Requests that reached the component, by method and status.
+//! Requests of peers and how they were answered. Those that the SIP stack answers itself (broken ones,
+//! overload) are in its own counts.
 
 use std::fmt;
 use std::sync::Arc;
@@ -52,6 +53,6 @@ impl Source for Answers {
             let method = METHODS.get(index / STATUSES).copied().unwrap_or_default();
             ([("method", method.to_owned()), ("status", status.to_string())], count)
         });
-        page.counters("requests", "Requests answered, by method and status", answers)
+        page.counters("sip_requests", "Requests of peers answered, by method and status", answers)
     }
 }

@@ -10,14 +10,20 @@ impl Source for Stack {
     fn tell(&self, page: &mut Page<'_>) -> fmt::Result {
         let sip = self.metrics();
         page.counters(
-            "sip_requests",
-            "Requests by method, without retransmissions",
-            by_method("received", &sip.requests_received).chain(by_method("sent", &sip.requests_sent)),
+            "sip_requests_received",
+            "Requests received, without retransmissions",
+            by_method(&sip.requests_received),
         )?;
         page.counters(
-            "sip_responses",
-            "Responses by status, without retransmissions",
-            by_status("received", &sip.responses_received).chain(by_status("sent", &sip.responses_sent)),
+            "sip_requests_sent",
+            "Requests sent, without retransmissions",
+            by_method(&sip.requests_sent),
+        )?;
+        page.counters("sip_responses_received", "Responses received", by_status(&sip.responses_received))?;
+        page.counters(
+            "sip_responses_sent",
+            "Responses sent, without retransmissions",
+            by_status(&sip.responses_sent),
         )?;
         page.counters(
             "sip_retransmissions",
@@ -46,16 +52,12 @@ impl Source for Stack {
     }
 }
 
-type Labelled = ([(&'static str, String); 2], u64);
+type Labelled = ([(&'static str, String); 1], u64);
 
-fn by_method(direction: &'static str, counts: &ByMethod) -> impl Iterator<Item = Labelled> {
-    counts.iter().map(move |(method, count)| {
-        ([("direction", direction.to_owned()), ("method", method.to_owned())], count)
-    })
+fn by_method(counts: &ByMethod) -> impl Iterator<Item = Labelled> {
+    counts.iter().map(|(method, count)| ([("method", method.to_owned())], count))
 }
 
-fn by_status(direction: &'static str, counts: &ByStatus) -> impl Iterator<Item = Labelled> {
-    counts.iter().map(move |(status, count)| {
-        ([("direction", direction.to_owned()), ("status", status.to_string())], count)
-    })
+fn by_status(counts: &ByStatus) -> impl Iterator<Item = Labelled> {
+    counts.iter().map(|(status, count)| ([("status", status.to_string())], count))
 }

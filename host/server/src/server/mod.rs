@@ -6,27 +6,29 @@ mod control;
 mod edge;
 mod generations;
 mod refusal;
+mod settings;
+mod store;
 mod tickets;
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use rollcall_engine::{ComponentError, Engine, EngineConfig, HostClock, StartError, StepLimits};
-use rollcall_sip::{Overload, Stack, StackConfig};
-use rollcall_storage::{Engine as Store, Fjall, FjallOptions, Memory};
+use rollcall_engine::{ComponentError, Engine, HostClock, StartError};
+use rollcall_sip::Stack;
 use thiserror::Error;
 use tracing::{info, warn};
 
 use crate::admin::{self, Admin, AdminError};
-use crate::configuration::{Configuration, Limits, Problems, StorageEngine, Transport};
+use crate::configuration::{Configuration, Problems};
 use crate::metrics::{Answers, Metrics, Process};
 use clock::StackClock;
 use control::ServerControl;
 use edge::Joint;
 use generations::Generations;
+use store::Store;
 
 pub use component::check;
 
@@ -83,26 +85,26 @@ impl Server {
     /// Starts everything. When this returns, the server serves.
     ///
     /// # Errors
-    /// Whatever keeps it from serving; nothing runs then, and the store is closed in order.
+    /// Whatever keeps it from serving. Nothing runs then, and the store is closed in order.
     pub fn start(configuration: Configuration) -> Result<Self, ServeError> {
         let started = Instant::now();
         let clock = Arc::new(HostClock::new());
         let answers = Answers::default();
         let joint = Joint::new(answers.clone());
         let component = component::bytes(&configuration.plugin)?;
-        let (storage, compiled) = open(&configuration.storage.engine)?;
+        let store = Store::open(&configuration.storage.engine)?;
         let engine = Engine::start(
-            engine_config(&configuration, compiled),
+            settings::engine(&configuration, store.compiled.clone()),
             &component,
             Vec::new(),
-            Arc::clone(&storage),
+            Arc::clone(&store.storage),
             joint.clone(),
             clock.clone(),
         );
         let engine = match engine {
             Ok(engine) => Arc::new(engine),
             Err(error) => {
-                storage.close().map_err(ServeError::Storage)?;
+                store.abandon();
                 return Err(refused(&configuration, error));
             }
         };
@@ -111,7 +113,9 @@ impl Server {
             Self::listen(configuration, started, clock, answers, Arc::clone(&joint), Arc::clone(&engine));
         if begun.is_err() {
             joint.part();
-            engine.stop(Duration::ZERO).map_err(ServeError::Storage)?;
+            if let Err(error) = engine.stop(Duration::ZERO) {
+                warn!(%error, "the store was not closed in order");
+            }
         }
         begun
     }
@@ -125,7 +129,7 @@ impl Server {
         engine: Arc<Engine>,
     ) -> Result<Self, ServeError> {
         let stack_clock = Arc::new(StackClock(Arc::clone(&clock)));
-        let stack = Stack::start(stack_config(&configuration), stack_clock, joint.clone())
+        let stack = Stack::start(settings::stack(&configuration), stack_clock, joint.clone())
             .map_err(ServeError::Sip)?;
         joint.set_stack(stack.clone());
         let mut metrics = Metrics::default();
@@ -199,71 +203,5 @@ fn refused(configuration: &Configuration, error: StartError) -> ServeError {
             ServeError::Configuration(configuration.refused(said))
         }
         other => ServeError::Engine(other),
-    }
-}
-
-/// The store, and where compiled components are kept beside it.
-fn open(engine: &StorageEngine) -> Result<(Arc<dyn Store>, Option<PathBuf>), ServeError> {
-    match engine {
-        StorageEngine::Memory => Ok((Arc::new(Memory::new()), None)),
-        StorageEngine::Fjall { path } => {
-            make_private(path).map_err(|cause| ServeError::StorageFolder { folder: path.clone(), cause })?;
-            let store = Fjall::open(path.join("records"), FjallOptions::default());
-            Ok((Arc::new(store.map_err(ServeError::Storage)?), Some(path.join("compiled"))))
-        }
-    }
-}
-
-/// Makes a folder that nobody else may look into: it holds who watches whom, and code that is run.
-fn make_private(folder: &Path) -> io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
-}
-
-fn engine_config(configuration: &Configuration, compiled: Option<PathBuf>) -> EngineConfig {
-    let (plugin, storage) = (&configuration.plugin, &configuration.storage);
-    let default = EngineConfig::default();
-    EngineConfig {
-        plugin_configuration: plugin.settings.clone(),
-        limits: step_limits(plugin.limits),
-        instances: plugin.instances.unwrap_or(default.instances),
-        workers: plugin.workers.unwrap_or(default.workers),
-        flush_interval: storage.flush_interval.unwrap_or(default.flush_interval),
-        group_window: storage.commit_interval.unwrap_or(default.group_window),
-        live_bytes: storage.live_memory.unwrap_or(default.live_bytes),
-        compiled,
-        ..default
-    }
-}
-
-fn step_limits(limits: Limits) -> StepLimits {
-    let default = StepLimits::default();
-    StepLimits {
-        deadline: limits.deadline.unwrap_or(default.deadline),
-        memory: limits.memory.unwrap_or(default.memory),
-        host_calls: limits.host_calls.unwrap_or(default.host_calls),
-        effects: limits.effects.unwrap_or(default.effects),
-        effect_bytes: limits.effect_bytes.unwrap_or(default.effect_bytes),
-        ..default
-    }
-}
-
-fn stack_config(configuration: &Configuration) -> StackConfig {
-    let sip = &configuration.sip;
-    let default = StackConfig::default();
-    let listen = sip.listen.iter().map(|listen| match listen.transport {
-        Transport::Udp => (rollcall_sip::Transport::Udp, listen.address),
-        Transport::Tcp => (rollcall_sip::Transport::Tcp, listen.address),
-    });
-    StackConfig {
-        listen: listen.collect(),
-        trusted: sip.trusted.clone(),
-        advertise: sip.advertise.clone(),
-        udp_threads: sip.workers.unwrap_or(default.udp_threads),
-        overload: match sip.overload {
-            Some(pending) => Overload { pending, ..default.overload },
-            None => default.overload,
-        },
-        ..default
     }
 }
