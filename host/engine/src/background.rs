@@ -3,8 +3,8 @@
 //! Invariant: all background work of one partition is done by one thread, in order, so posts
 //! from one partition to another arrive in order.
 
-use crate::runner::Shared;
 use crate::outbox::OutboxEntry;
+use crate::runner::Shared;
 use crate::step::input::Input;
 use parking_lot::{Condvar, Mutex};
 use rollcall_storage::PartitionKey;
@@ -310,9 +310,11 @@ impl Worker<'_> {
                 self.mailboxes.remove(to);
                 return;
             };
-            let entry = self.shared.registry.hold(&from, self.shared.clock.now_ms()).map(|live| {
-                live.outbox_entry(sequence).and_then(|payload| OutboxEntry::decode(payload))
-            });
+            let entry = self
+                .shared
+                .registry
+                .hold(&from, self.shared.clock.now_ms())
+                .map(|live| live.outbox_entry(sequence).and_then(|payload| OutboxEntry::decode(payload)));
             let done = match entry {
                 Ok(Some(OutboxEntry::Post { payload, .. })) => {
                     let (to, from) = (to.clone(), from.clone());

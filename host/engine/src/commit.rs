@@ -4,9 +4,9 @@
 //! Invariant: effects leave in the order of their tickets, each after everything that its
 //! step has seen of its partition is on disk.
 
+use crate::message::{Outgoing, SendId};
 use crate::runner::Shared;
 use crate::step::input::{Input, Returned};
-use crate::message::{Outgoing, SendId};
 use parking_lot::{Condvar, Mutex};
 use rollcall_storage::{Commit, PartitionKey};
 use std::collections::{HashMap, VecDeque};

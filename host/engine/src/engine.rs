@@ -1,5 +1,6 @@
 //! The public face: starting, feeding, swapping and stopping.
 
+use crate::Digest;
 use crate::background::{Background, Task};
 use crate::clock::Clock;
 use crate::commit::Committer;
@@ -13,7 +14,6 @@ use crate::registry::Registry;
 use crate::runner::Shared;
 use crate::step::input::Input;
 use crate::tables::TableSource;
-use crate::Digest;
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use rollcall_storage::{Engine as Storage, PartitionKey};
@@ -185,11 +185,7 @@ impl Engine {
     }
 
     /// Hands a document in; `done` is told whether the plugin took it, once that is durable.
-    pub fn document(
-        &self,
-        document: Document,
-        done: impl FnOnce(Result<(), String>) + Send + 'static,
-    ) {
+    pub fn document(&self, document: Document, done: impl FnOnce(Result<(), String>) + Send + 'static) {
         let done = Mutex::new(Some(Box::new(done) as _));
         self.shared.take(Arc::new(Input::Document { document, done }));
     }
@@ -204,11 +200,8 @@ impl Engine {
         let shared = &self.shared;
         let schemas = read_schemas(&*shared.storage)?;
         let sources = shared.sources.lock().clone();
-        let fit = Fit {
-            configuration: &shared.config.plugin_configuration,
-            schemas: &schemas,
-            sources: &sources,
-        };
+        let fit =
+            Fit { configuration: &shared.config.plugin_configuration, schemas: &schemas, sources: &sources };
         let generation = Generation::prepare(&shared.runtime, &shared.config, component, &fit)?;
         let description = generation.description.clone();
         note_schema(&*shared.storage, &description)?;
@@ -325,9 +318,13 @@ impl Engine {
 /// Takes up what the last stop left: outboxes, open outcomes, lost relaxed writes.
 fn resume(shared: &Arc<Shared>, note: Option<StopNote>, fresh: bool) {
     let opened = shared.storage.opened();
-    each_partition(shared, |after| shared.storage.pending(after, PAGE), |partition| {
-        shared.background.push(Task::Outbox(partition));
-    });
+    each_partition(
+        shared,
+        |after| shared.storage.pending(after, PAGE),
+        |partition| {
+            shared.background.push(Task::Outbox(partition));
+        },
+    );
     let counting = note.is_none() && !fresh;
     for partition in note.iter().flat_map(|note| &note.unsettled) {
         if let Ok(partition) = PartitionKey::new(partition) {
@@ -337,15 +334,19 @@ fn resume(shared: &Arc<Shared>, note: Option<StopNote>, fresh: bool) {
     if !counting {
         return;
     }
-    each_partition(shared, |after| shared.storage.partitions(after, PAGE), |partition| {
-        match shared.registry.hold(&partition, shared.clock.now_ms()) {
-            Ok(mut live) => shared.registry.count_partition(&mut live),
-            Err(error) => tracing::error!(%partition, %error, "a partition cannot be read"),
-        }
-        if !opened.clean {
-            shared.background.push(Task::Recover(partition));
-        }
-    });
+    each_partition(
+        shared,
+        |after| shared.storage.partitions(after, PAGE),
+        |partition| {
+            match shared.registry.hold(&partition, shared.clock.now_ms()) {
+                Ok(mut live) => shared.registry.count_partition(&mut live),
+                Err(error) => tracing::error!(%partition, %error, "a partition cannot be read"),
+            }
+            if !opened.clean {
+                shared.background.push(Task::Recover(partition));
+            }
+        },
+    );
     shared.registry.end_counting();
     tracing::info!(epoch = opened.epoch, "recovery has looked at every partition");
 }

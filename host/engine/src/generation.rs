@@ -184,8 +184,8 @@ impl Generation {
     ) -> Result<Generation, ComponentError> {
         let digest = Digest::of(bytes);
         let invalid = |error: wasmtime::Error| ComponentError::Invalid(format!("{error:#}"));
-        let component =
-            compiled::component(&runtime.engine, bytes, digest, config.compiled.as_deref()).map_err(invalid)?;
+        let component = compiled::component(&runtime.engine, bytes, digest, config.compiled.as_deref())
+            .map_err(invalid)?;
         let strangers: Vec<String> = component
             .component_type()
             .imports(&runtime.engine)
@@ -242,10 +242,11 @@ impl Generation {
             }
         }
         metrics.instances.add(1);
-        let made = instantiate(runtime, &self.pre).map_err(trapped("instantiation")).and_then(|mut instance| {
-            configure(runtime, &mut instance, &self.configuration)?;
-            Ok(instance)
-        });
+        let made =
+            instantiate(runtime, &self.pre).map_err(trapped("instantiation")).and_then(|mut instance| {
+                configure(runtime, &mut instance, &self.configuration)?;
+                Ok(instance)
+            });
         if made.is_err() {
             self.lose();
         }

@@ -34,7 +34,8 @@ pub use engine::{Engine, StartError};
 pub use generation::{ComponentError, Description};
 pub use limits::{EngineConfig, StepLimits};
 pub use message::{
-    Answer, Document, Edge, Header, Outcome, Outgoing, Peer, Reply, Request, Response, SendId, Span, Transport,
+    Answer, Document, Edge, Header, Outcome, Outgoing, Peer, Reply, Request, Response, SendId, Span,
+    Transport,
 };
 pub use metrics::{ByKind, Counter, GROUP_BOUNDS, Gauges, Histogram, Metrics, TIME_BOUNDS};
 pub use step::input::Kind;

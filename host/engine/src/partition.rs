@@ -186,7 +186,11 @@ impl Live {
     pub fn apply(&mut self, stage: &mut Stage, mut count: impl FnMut(u8, i64)) -> Applied {
         let durable = stage.durable();
         let counted = self.counted;
-        let mut count = |kind, change| if counted { count(kind, change) };
+        let mut count = |kind, change| {
+            if counted {
+                count(kind, change)
+            }
+        };
         let mut ops = Vec::new();
         for (key, write) in std::mem::take(&mut stage.records) {
             let kind = key.first().copied().unwrap_or(0);

@@ -80,7 +80,8 @@ impl Shared {
     fn run(self: &Arc<Self>, input: &Arc<Input>, attempt: u32, number: u64) -> Result<(), Failed> {
         let generation = self.current.load_full();
         let mut step = Step::new(self.clone(), generation.tables.load_full(), number, self.clock.now_ms());
-        let Some(timer) = self.begin(&mut step, input).map_err(|error| self.log_failure(input, number, &error))?
+        let Some(timer) =
+            self.begin(&mut step, input).map_err(|error| self.log_failure(input, number, &error))?
         else {
             return Ok(());
         };
@@ -179,7 +180,11 @@ impl Shared {
         let (held, mut stage, now) = step.finish();
         if matches!(returned, Returned::Answer(Answer::Pass)) && !stage.is_empty() {
             drop(held);
-            return Err(self.log_failure(input, number, &"the component passes a request and stages effects"));
+            return Err(self.log_failure(
+                input,
+                number,
+                &"the component passes a request and stages effects",
+            ));
         }
         let mut effects = Effects { returned: Some(returned), ..Effects::default() };
         if let Input::Post { to, from, sequence, .. } = &**input

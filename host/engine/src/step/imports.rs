@@ -3,10 +3,10 @@
 //! Invariant: a call that the host cannot honour returns an error, which ends the step.
 
 use crate::bindings::rollcall::plugin as wit;
-use crate::runner::Shared;
 use crate::limits::StepLimits;
 use crate::partition::Live;
 use crate::registry::Held;
+use crate::runner::Shared;
 use crate::step::stage::{LimitError, Post, Send, Stage, Write};
 use crate::tables::Tables;
 use bytes::Bytes;
