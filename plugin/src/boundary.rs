@@ -177,7 +177,11 @@ impl handler::Guest for Component {
                     let body = span(response.body);
                     Outcome::Response(Message::response(&response.message, response.status, headers, body))
                 }
-                handler::Outcome::Failed(why) => Outcome::Failed(why),
+                handler::Outcome::Failed(failure) => Outcome::Failed(match failure {
+                    handler::Failure::Timeout => Failure::Timeout,
+                    handler::Failure::Unreachable(why) => Failure::Unreachable(why),
+                    handler::Failure::Paused(ms) => Failure::Paused(*ms),
+                }),
             };
             presence.on_response(imports, &partition, &token, &outcome);
         });

@@ -5,7 +5,7 @@
 //! newest state and never an older one after it.
 
 use crate::fanout;
-use crate::handler::Outcome;
+use crate::handler::{Failure, Outcome};
 use crate::keys::{self, Id};
 use crate::neutral_view;
 use crate::notification;
@@ -20,6 +20,9 @@ pub const CSEQ_BLOCK: u32 = 256;
 /// Shortest and longest time that a watcher may make us wait, in seconds: it shall neither have
 /// us try without pause nor keep old state for long.
 const WAIT: std::ops::RangeInclusive<u32> = 5..=3_600;
+
+/// Pause before a NOTIFY that failed is sent again, in seconds, where nobody named one.
+const RETRY: u32 = 30;
 
 /// First byte of the token of a NOTIFY of a subscription; its id and the CSeq follow.
 const NOTIFY: u8 = b'n';
@@ -118,7 +121,12 @@ enum Meaning {
 impl Meaning {
     fn of(outcome: &Outcome<'_>) -> Self {
         match outcome {
-            Outcome::Failed(_) => Self::Gone,
+            Outcome::Failed(Failure::Timeout) => Self::Gone,
+            // As a 503 (RFC 3261 8.1.3.1).
+            Outcome::Failed(Failure::Unreachable(_)) => Self::Failed(None),
+            Outcome::Failed(Failure::Paused(ms)) => {
+                Self::Failed(Some(u32::try_from(ms.div_ceil(1_000)).unwrap_or(u32::MAX)))
+            }
             Outcome::Response(response) => match response.status().unwrap_or_default() {
                 200..=299 => Self::Delivered,
                 404 | 405 | 410 | 416 | 480..=485 | 489 | 501 | 604 => Self::Gone,
@@ -140,7 +148,7 @@ pub fn outcome(step: &mut Step<'_>, token: &[u8], outcome: &Outcome<'_>) {
     step.trace("NOTIFY answered", || {
         let result = match outcome {
             Outcome::Response(response) => response.status().unwrap_or_default().to_string(),
-            Outcome::Failed(why) => (*why).to_owned(),
+            Outcome::Failed(failure) => format!("{failure:?}"),
         };
         vec![("watcher", subscription.watcher.to_string()), ("cseq", cseq.to_string()), ("result", result)]
     });
@@ -151,7 +159,19 @@ pub fn outcome(step: &mut Step<'_>, token: &[u8], outcome: &Outcome<'_>) {
         return;
     }
     match meaning {
-        Meaning::Failed(wait) => failed(step, id, &mut position, wait),
+        Meaning::Failed(wait) => {
+            let stale = position.version != Some(step.document().version);
+            failed(step, id, &mut position, wait);
+            // What changed meanwhile has not failed yet, and the answer to a SUBSCRIBE and the end
+            // do not wait for better times.
+            if stale || position.owed || subscription.state.is_ending() {
+                match advance(step, id, &mut subscription, &mut position) {
+                    Progress::Wait(until) => fanout::put_off(step, until),
+                    Progress::Broken => return,
+                    Progress::Quiet | Progress::Sent => {}
+                }
+            }
+        }
         Meaning::Delivered | Meaning::Gone => {
             if let Outcome::Response(response) = outcome {
                 refresh_target(step, id, &mut subscription, response);
@@ -163,24 +183,19 @@ pub fn outcome(step: &mut Step<'_>, token: &[u8], outcome: &Outcome<'_>) {
             }
         }
     }
-    if matches!(meaning, Meaning::Failed(_)) && (position.owed || subscription.state.is_ending()) {
-        // The answer to a SUBSCRIBE and the end do not wait for better times.
-        if advance(step, id, &mut subscription, &mut position) == Progress::Broken {
-            return;
-        }
-    }
     step.put_position(id, &position, Durability::Relaxed);
 }
 
-/// The state did not arrive: it is sent with the next change, or after the time that a 503
-/// named (SIP-33).
+/// The state did not arrive: it is sent again after the time that a 503 named (SIP-33), else
+/// with the next change or after a pause of ours.
 fn failed(step: &mut Step<'_>, id: Id, position: &mut Position, wait: Option<u32>) {
     position.version = None;
-    if let Some(seconds) = wait {
-        let wait = seconds.clamp(*WAIT.start(), *WAIT.end());
-        position.not_before = position.not_before.max(step.now + u64::from(wait) * 1_000);
-        step.host.set_timer(&id.key(keys::POSITION), position.not_before, b"");
+    let pause = wait.map_or(RETRY, |wait| wait.clamp(*WAIT.start(), *WAIT.end()));
+    let again = step.now + u64::from(pause) * 1_000;
+    if wait.is_some() {
+        position.not_before = position.not_before.max(again);
     }
+    step.host.set_timer(&id.key(keys::POSITION), again.max(position.not_before), b"");
 }
 
 /// The time that a 503 named is over.

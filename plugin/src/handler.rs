@@ -20,8 +20,19 @@ use crate::subscription;
 pub enum Outcome<'a> {
     /// The final response.
     Response(Message<'a>),
-    /// None came; why.
-    Failed(&'a str),
+    /// None came.
+    Failed(Failure<'a>),
+}
+
+/// Why a request has no final response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure<'a> {
+    /// Timer F fired (RFC 3261 17.1.2.2).
+    Timeout,
+    /// It could not be sent; why, for the log.
+    Unreachable(&'a str),
+    /// The next hop has asked for a pause of so many more milliseconds (RFC 3261 21.5.4).
+    Paused(u64),
 }
 
 /// The presence logic with its configuration. Holds no state of any presentity.
@@ -129,7 +140,9 @@ impl Presence {
 
     fn options(&self, message: &Message<'_>) -> Result<Option<Reply>, Refusal> {
         let uri = Uri::parse(message.uri()?)?;
-        if Service::of(&uri, &self.configuration) != Service::Here {
+        // Without a user part it asks the server itself (RFC 3261 11), whatever its name.
+        let server = matches!(&uri, Uri::Sip(sip) if sip.user.is_none());
+        if !server && Service::of(&uri, &self.configuration) != Service::Here {
             return Ok(None);
         }
         check_require(message)?;

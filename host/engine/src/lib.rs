@@ -34,7 +34,7 @@ pub use engine::{Engine, StartError};
 pub use generation::{ComponentError, Description};
 pub use limits::{EngineConfig, StepLimits};
 pub use message::{
-    Answer, Document, Edge, Header, Outcome, Outgoing, Peer, Reply, Request, Response, SendId, Span,
+    Answer, Document, Edge, Failure, Header, Outcome, Outgoing, Peer, Reply, Request, Response, SendId, Span,
     Transport,
 };
 pub use metrics::{ByKind, Counter, GROUP_BOUNDS, Gauges, Histogram, Metrics, TIME_BOUNDS};

@@ -58,8 +58,19 @@ pub struct Response {
 pub enum Outcome {
     /// Its final response.
     Response(Response),
-    /// No response in time, or nothing could be reached; why, for the log.
-    Failed(String),
+    /// There is none.
+    Failed(Failure),
+}
+
+/// Why a request has no final response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// Timer F fired (RFC 3261 17.1.2.2).
+    Timeout,
+    /// It could not be sent; why, for the log.
+    Unreachable(String),
+    /// Its next hop has asked for a pause (RFC 3261 21.5.4) of so many more milliseconds.
+    Paused(u64),
 }
 
 /// What the plugin answers to a request.

@@ -349,7 +349,8 @@ fn options_tells_what_is_served() {
     assert_eq!(header(&answer.headers, "Allow-Events"), Some("presence"));
     assert_eq!(answer.header("Accept"), Some("application/pidf+xml"));
     assert!(answer.header("Supported").is_some());
-    assert!(scene.request(&request("OPTIONS", "sip:example.org")).is_none());
+    assert!(scene.request(&request("OPTIONS", "sip:alice@example.org")).is_none());
+    assert_eq!(scene.request(&request("OPTIONS", "sip:192.0.2.1:5060")).unwrap().status, 200);
     assert!(scene.request(&request("NOTIFY", ALICE)).is_none());
     assert!(scene.request(&request("INVITE", ALICE)).is_none());
 }

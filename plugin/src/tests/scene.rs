@@ -1,6 +1,6 @@
 //! A stage: the presence logic over a host in memory, and the words that phones use.
 
-use crate::handler::{Outcome, Presence};
+use crate::handler::{Failure, Outcome, Presence};
 use crate::ports::{Reply, Verdict};
 use crate::sip::owned::OwnedMessage;
 use crate::testing::{Cost, Due, MemoryHost, Sent};
@@ -192,7 +192,7 @@ impl Scene {
         let message = OwnedMessage::parse(text.as_bytes());
         let outcome = match &message {
             Some(message) => Outcome::Response(message.view()),
-            None => Outcome::Failed("timer F"),
+            None => Outcome::Failed(Failure::Timeout),
         };
         self.host.begin(Some(&sent.partition));
         self.presence.on_response(&mut self.host, &sent.partition, &sent.token, &outcome);

@@ -3,7 +3,7 @@
 use crate::bindings::Plugin;
 use crate::bindings::exports::rollcall::plugin::handler as wit;
 use crate::bindings::rollcall::plugin::types;
-use crate::message::{Answer, Document, Outcome, Peer, Request};
+use crate::message::{Answer, Document, Failure, Outcome, Peer, Request};
 use crate::step::imports::StepState;
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -125,8 +125,12 @@ impl Input {
                         });
                         handler.call_on_response(store, partition.as_str(), token, lowered)?;
                     }
-                    Outcome::Failed(reason) => {
-                        let lowered = wit::Outcome::Failed(reason);
+                    Outcome::Failed(failure) => {
+                        let lowered = wit::Outcome::Failed(match failure {
+                            Failure::Timeout => wit::Failure::Timeout,
+                            Failure::Unreachable(why) => wit::Failure::Unreachable(why),
+                            Failure::Paused(ms) => wit::Failure::Paused(*ms),
+                        });
                         handler.call_on_response(store, partition.as_str(), token, lowered)?;
                     }
                 }

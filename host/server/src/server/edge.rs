@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use arc_swap::ArcSwapOption;
 use parking_lot::Mutex;
 use rollcall_engine::{
-    Answer, Edge, Engine, Header, Outcome, Outgoing, Peer, Reply, Request, SendId, Span, Transport,
+    Answer, Edge, Engine, Failure, Header, Outcome, Outgoing, Peer, Reply, Request, SendId, Span, Transport,
 };
 use rollcall_sip::wire::{self, Message, Start};
 use rollcall_sip::{Core, Incoming, Response, ServerTransaction, Stack};
@@ -121,7 +121,13 @@ impl Core for Joint {
             }
             rollcall_sip::Outcome::Failed(failure) => {
                 debug!(send = token, %failure, "outcome");
-                Outcome::Failed(failure.to_string())
+                Outcome::Failed(match failure {
+                    // The engine stops, too, and the next start makes it good.
+                    rollcall_sip::Failure::Stopped => return,
+                    rollcall_sip::Failure::Timeout => Failure::Timeout,
+                    rollcall_sip::Failure::Paused(ms) => Failure::Paused(ms),
+                    other => Failure::Unreachable(other.to_string()),
+                })
             }
         };
         engine.outcome(SendId(token), outcome);
