@@ -3,7 +3,7 @@
 
 use std::cell::OnceCell;
 
-use crate::handler::{Outcome, Presence};
+use crate::handler::{Failure, Outcome, Presence};
 use crate::ports::{self, Host, Instant};
 use crate::sip::Message;
 use crate::sip::message::Span;
