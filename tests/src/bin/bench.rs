@@ -259,6 +259,7 @@ fn wrongs(name: &str, report: &Report) {
         ("NOTIFYs stale", report.stale),
         ("NOTIFYs out of order", report.out_of_order),
         ("requests failed", report.failed),
+        ("requests failed in the preparation", report.refused_before),
         ("requests sent again", report.retransmitted),
         ("NOTIFYs sent again", report.notifies_retransmitted),
         ("operations skipped", report.skipped),

@@ -86,6 +86,8 @@ struct Measured {
     time: Duration,
     cpu: Option<Duration>,
     counters: Counters,
+    /// Failures of the preparation.
+    refused_before: u64,
 }
 
 impl<'a> Engine<'a> {
@@ -121,14 +123,23 @@ impl<'a> Engine<'a> {
         }
     }
 
-    /// Publishes for each presentity and sets the subscriptions up, a window at a time.
+    /// Publishes for each presentity and sets the subscriptions up, a window at a time. What a
+    /// server refuses (it may say that it is busy) is tried again a few times.
     fn prepare(&mut self) {
         let half = self.plan.scenario == Scenario::Subscribe;
-        let subscribe: Vec<usize> = (0..self.slots.len()).filter(|n| !half || n % 2 == 0).collect();
-        let publishes = (0..self.presentities.len()).map(|index| (Kind::Publish, index));
-        self.all(publishes.collect());
-        self.all(subscribe.into_iter().map(|index| (Kind::Begin, index)).collect());
-        assert_eq!(self.counters.failed, 0, "the preparation failed");
+        for _ in 0..5 {
+            let unpublished = (0..self.presentities.len()).filter(|n| self.presentities[*n].etag.is_empty());
+            let publishes: Vec<_> = unpublished.map(|index| (Kind::Publish, index)).collect();
+            let off = |n: &usize| (!half || n.is_multiple_of(2)) && self.slots[*n].stand == Stand::Off;
+            let begins: Vec<_> =
+                (0..self.slots.len()).filter(off).map(|index| (Kind::Begin, index)).collect();
+            if publishes.is_empty() && begins.is_empty() {
+                return;
+            }
+            self.all(publishes);
+            self.all(begins);
+        }
+        panic!("the preparation failed: {} requests were refused", self.counters.failed);
     }
 
     fn all(&mut self, work: Vec<(Kind, usize)>) {
@@ -152,6 +163,7 @@ impl<'a> Engine<'a> {
     /// Does the work at the rate that was asked for.
     fn measure(&mut self) -> Measured {
         self.settle(Duration::from_secs(5));
+        let refused_before = self.counters.failed;
         self.idle = match self.plan.scenario {
             Scenario::Publish | Scenario::FanOut => (0..self.presentities.len()).collect(),
             Scenario::Subscribe | Scenario::Refresh => (0..self.slots.len()).collect(),
@@ -186,6 +198,7 @@ impl<'a> Engine<'a> {
             time: began.elapsed(),
             cpu: cpu_now.zip(cpu_before).map(|(after, before)| after.saturating_sub(before)),
             counters: std::mem::take(&mut self.counters),
+            refused_before,
         }
     }
 
@@ -461,6 +474,7 @@ impl<'a> Engine<'a> {
             notifies: counters.notifies,
             skipped: counters.skipped,
             failed: counters.failed + self.counters.failed,
+            refused_before: measured.refused_before,
             retransmitted: counters.retransmitted,
             notifies_retransmitted: counters.notifies_retransmitted + self.counters.notifies_retransmitted,
             lost: self.unseen() + dangling,

@@ -83,6 +83,8 @@ pub struct Report {
     pub skipped: u64,
     /// Operations answered other than 2xx, or not at all.
     pub failed: u64,
+    /// The same before anything was measured; tried again.
+    pub refused_before: u64,
     /// Requests that the generator sent again.
     pub retransmitted: u64,
     /// NOTIFYs that the server sent again.
