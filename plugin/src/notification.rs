@@ -20,7 +20,7 @@ pub fn build(
     let texts = [&dialog.local, &dialog.remote, &dialog.call_id, &dialog.routes, &dialog.target];
     let room = texts.iter().map(|text| text.len()).sum::<usize>() + 256;
     let mut headers = HeaderBlock::with_capacity(room);
-    let uri = dialog.write_request("NOTIFY", cseq, &mut headers).into_owned();
+    let uri = dialog.write_request("NOTIFY", cseq, &mut headers).to_owned();
     match &subscription.event_id {
         Some(id) => headers.parts("Event", &["presence;id=", id]),
         None => headers.line("Event", "presence"),

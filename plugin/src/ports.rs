@@ -41,7 +41,8 @@ pub enum Level {
     Trace,
 }
 
-/// A SIP request to send. The host adds Via, Max-Forwards and Content-Length.
+/// A SIP request to send, in the form for loose routing: the host adds Via, Max-Forwards and
+/// Content-Length, finds the next hop and changes the form where that is a strict router.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outgoing {
     /// For example `NOTIFY`.

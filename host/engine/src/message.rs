@@ -92,7 +92,9 @@ pub enum Answer {
     Busy,
 }
 
-/// A request that the plugin wants sent. The embedder adds Via, Max-Forwards and Content-Length.
+/// A request that the plugin wants sent. The embedder adds Via, Max-Forwards and Content-Length, and sends
+/// it to the topmost Route, else to the Request-URI. Where the topmost Route has no `lr` parameter, it gives
+/// the request the form for a strict router first (RFC 3261 12.2.1.1).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outgoing {
     /// The method.

@@ -70,7 +70,8 @@ pub enum Failure {
     /// The next hop asked for a pause with 503 and Retry-After (RFC 3261 21.5.4), and it is not over.
     #[error("next hop asked for a pause of {0} more ms")]
     Paused(u64),
-    /// The request cannot be written: white space in method or URI, a header block without its line ends.
+    /// The request cannot be written: white space in method or URI, a header block without its line ends, a
+    /// Route that cannot be read.
     #[error("request is malformed: {0}")]
     Malformed(&'static str),
     /// The stack was stopped.
@@ -78,15 +79,16 @@ pub enum Failure {
     Stopped,
 }
 
-/// A request to send. The stack adds Via, Max-Forwards and Content-Length.
+/// A request to send, in the form for loose routing. The stack adds Via, Max-Forwards and Content-Length.
 #[derive(Debug, Clone, Default)]
 pub struct Request {
     /// The method.
     pub method: String,
     /// The Request-URI.
     pub uri: String,
-    /// Complete header lines, each ended by CRLF: To, From, Call-ID, CSeq, Route and whatever else. The next
-    /// hop is the topmost Route, else the Request-URI.
+    /// Complete header lines, each ended by CRLF and none folded: To, From, Call-ID, CSeq, Route and whatever
+    /// else. The next hop is the topmost Route, else the Request-URI. If the topmost Route has no `lr`
+    /// parameter, the stack gives the request the form for a strict router (RFC 3261 12.2.1.1).
     pub headers: Bytes,
     /// The body.
     pub body: Bytes,

@@ -8,7 +8,7 @@ use crate::config::Transport;
 use crate::core::{Failure, Request};
 use crate::node::Node;
 use crate::transaction::{Key, Retry, Trying};
-use crate::transport::{Hop, Job, NextHop, Resolved, Target};
+use crate::transport::{Hop, Job, NextHop, Resolved, Target, route};
 use crate::uas::is_header_block;
 use crate::wire::{RequestParts, request_bytes};
 
@@ -30,12 +30,12 @@ impl Node {
         self.flush(datagrams);
     }
 
-    fn start(&self, token: u64, request: Request, datagrams: &mut Vec<Datagram>) -> Result<(), Failure> {
+    fn start(&self, token: u64, mut request: Request, datagrams: &mut Vec<Datagram>) -> Result<(), Failure> {
         if self.stop.load(std::sync::atomic::Ordering::Acquire) {
             return Err(Failure::Stopped);
         }
         check(&request)?;
-        let hop = NextHop::of(&request)?;
+        let hop = route(&mut request)?;
         let hops = match hop {
             NextHop::Address(transport, ip, port) => {
                 vec![Hop { transport, address: SocketAddr::new(ip, port) }]

@@ -50,6 +50,21 @@ fn a_request_is_written_as_asked_and_its_response_comes_back() {
 }
 
 #[test]
+fn a_strict_router_is_sent_its_own_uri() {
+    let server = Server::start(|_| {});
+    let peer = Peer::new();
+    let mut request = notify("192.0.2.9:5060".parse().unwrap(), 0);
+    let route = format!("Route: <sip:{};x=1>, <sip:p2;lr>\r\n", peer.addr());
+    request.headers = [route.as_bytes(), &request.headers].concat().into();
+    server.stack.send(1, request);
+    let sent = peer.receive();
+    let line = format!("NOTIFY sip:{};x=1 SIP/2.0\r\n", peer.addr());
+    assert!(sent.starts_with(&line), "SIP-13, RFC 3261 12.2.1.1: {sent}");
+    assert_eq!(header(&sent, "Route"), "<sip:p2;lr>, <sip:bob@192.0.2.9:5060>");
+    assert_eq!(sent.matches("Route: ").count(), 1, "{sent}");
+}
+
+#[test]
 fn timer_e_doubles_up_to_t2_and_timer_f_ends_it() {
     let server = Server::start(|_| {});
     let peer = Peer::new();

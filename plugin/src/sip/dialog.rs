@@ -3,7 +3,7 @@
 use super::cseq::CSeq;
 use super::headers::{Digits, HeaderBlock};
 use super::lex::split_outside;
-use super::{HeaderName, Malformed, Message, NameAddr, Uri};
+use super::{HeaderName, Malformed, Message, NameAddr};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
@@ -113,38 +113,16 @@ impl<'a> Dialog<'a> {
     }
 
     /// Writes Route, From, To, Call-ID and CSeq of a request in the dialog and gives its
-    /// Request-URI (RFC 3261 12.2.1.1), for a loose and for a strict first hop.
-    pub fn write_request(&self, method: &str, cseq: u32, headers: &mut HeaderBlock) -> Cow<'_, str> {
-        let uri = self.write_routes(headers);
+    /// Request-URI, the remote target. It is in the form for loose routing: the host changes it
+    /// where the first hop is a strict router (RFC 3261 12.2.1.1).
+    pub fn write_request(&self, method: &str, cseq: u32, headers: &mut HeaderBlock) -> &str {
+        if !self.routes.is_empty() {
+            headers.line("Route", &self.routes);
+        }
         headers.parts("From", &[&self.local, ";tag=", &self.local_tag]);
         headers.line("To", &self.remote).line("Call-ID", &self.call_id);
         headers.parts("CSeq", &[Digits::default().write(cseq.into()), " ", method]);
-        uri
-    }
-
-    fn write_routes(&self, headers: &mut HeaderBlock) -> Cow<'_, str> {
-        let mut routes = split_outside(&self.routes, b',');
-        let first = routes.next().filter(|first| !first.is_empty());
-        let strict =
-            first.and_then(|text| NameAddr::parse(text, "Route").ok()).filter(|r| !r.is_loose_router());
-        match strict {
-            None => {
-                if first.is_some() {
-                    headers.line("Route", &self.routes);
-                }
-                Cow::Borrowed(&self.target)
-            }
-            Some(hop) => {
-                // A strict router expects itself in the Request-URI and the target as last Route.
-                let mut rest = String::with_capacity(self.routes.len() + self.target.len());
-                for route in routes {
-                    rest.push_str(route);
-                    rest.push_str(", ");
-                }
-                headers.parts("Route", &[&rest, "<", &self.target, ">"]);
-                request_uri(&hop)
-            }
-        }
+        &self.target
     }
 
     /// The same with its own text.
@@ -161,29 +139,6 @@ impl<'a> Dialog<'a> {
             remote_cseq: self.remote_cseq,
         }
     }
-}
-
-/// The URI without what must not stand in a Request-URI: headers and `method` (RFC 3261 19.1.1).
-fn request_uri<'u>(hop: &NameAddr<'u>) -> Cow<'u, str> {
-    let Uri::Sip(sip) = hop.uri else { return Cow::Borrowed(hop.uri_text) };
-    let headers = match sip.headers.as_str() {
-        "" => 0,
-        headers => headers.len() + 1,
-    };
-    let bare = &hop.uri_text[..hop.uri_text.len() - headers];
-    if sip.params.get("method").is_none() {
-        return Cow::Borrowed(bare);
-    }
-    let mut uri = bare[..bare.len() - sip.params.as_str().len() - 1].to_owned();
-    for (name, value) in sip.params.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("method")) {
-        uri.push(';');
-        uri.push_str(name);
-        if let Some(value) = value {
-            uri.push('=');
-            uri.push_str(value);
-        }
-    }
-    Cow::Owned(uri)
 }
 
 fn single_contact<'a>(message: &Message<'a>) -> Result<Option<&'a str>, Malformed> {

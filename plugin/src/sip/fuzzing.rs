@@ -85,7 +85,7 @@ pub fn name_addr(data: &[u8]) {
     text(data, |text| {
         let Ok(value) = NameAddr::parse(text, "To") else { return };
         assert!(text.contains(value.uri_text));
-        let _ = (value.display_name(), value.tag(), value.q(), value.expires(), value.is_loose_router());
+        let _ = (value.display_name(), value.tag(), value.q(), value.expires());
     });
 }
 
@@ -213,7 +213,7 @@ fn dialog_of(message: &Message<'_>) {
     let Ok(dialog) = Dialog::create(message, "local") else { return };
     let mut headers = HeaderBlock::new();
     let uri = dialog.write_request("NOTIFY", 1, &mut headers);
-    assert!(Uri::parse(&uri).is_ok());
+    assert!(Uri::parse(uri).is_ok());
     let Ok(bytes) = postcard::to_allocvec(&dialog) else { return };
     assert_eq!(postcard::from_bytes::<Dialog<'_>>(&bytes).as_ref(), Ok(&dialog));
 }

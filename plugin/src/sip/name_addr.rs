@@ -79,11 +79,6 @@ impl<'a> NameAddr<'a> {
     pub fn expires(&self) -> Option<u32> {
         self.params.value("expires").and_then(saturating_number)
     }
-
-    /// True if the URI has the `lr` parameter: a loose router (RFC 3261 19.1.1).
-    pub fn is_loose_router(&self) -> bool {
-        self.uri.has_param("lr")
-    }
 }
 
 /// Bytes of a display name without quotes: tokens and white space; letters beyond ASCII do no harm.
@@ -127,8 +122,10 @@ mod tests {
             "token1~` token2'+_ token3*%!.- <sip:mundane@example.com>;fromParam''~+*_!.-%=\"\u{440}\";tag=_token~1'+`*%!-.",
         );
         assert_eq!(odd.tag(), Some("_token~1'+`*%!-."));
-        assert!(parse("<sip:services.example.com;lr;unknownwith=value;unknown-no-value>").is_loose_router());
-        assert!(!parse("<sip:a.com>;lr").is_loose_router());
+        assert!(
+            parse("<sip:services.example.com;lr;unknownwith=value;unknown-no-value>").uri.has_param("lr")
+        );
+        assert!(!parse("<sip:a.com>;lr").uri.has_param("lr"));
         assert!(matches!(parse("<http://www.example.com>;tag=3").uri, Uri::Other(_)));
         assert_eq!(parse("\"\" <sip:a@b.com>").display_name(), None);
     }

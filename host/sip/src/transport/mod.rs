@@ -2,6 +2,7 @@
 
 mod hop;
 mod resolver;
+mod routing;
 mod tcp;
 mod udp;
 mod until;
@@ -10,6 +11,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 pub(crate) use hop::{Hop, NextHop};
 pub(crate) use resolver::{Resolved, Resolver};
+pub(crate) use routing::route;
 pub(crate) use tcp::{ConnectionId, Job, Sink, Tcp};
 pub(crate) use udp::{Sent, Udp};
 pub(crate) use until::Until;

@@ -18,5 +18,5 @@ pub use uri::SipUri;
 pub use via::Via;
 
 pub(crate) use scan::{decimal, first_value, is_token, values};
-pub(crate) use uri::host_address;
+pub(crate) use uri::{host_address, is_parameter};
 pub(crate) use writer::{Head, RequestParts, request_bytes};

@@ -17,6 +17,8 @@ pub struct SipUri<'a> {
     pub transport: Option<&'a str>,
     /// The `maddr` parameter.
     pub maddr: Option<&'a str>,
+    /// True if there is an `lr` parameter: a loose router (RFC 3261 19.1.1).
+    pub loose: bool,
     /// True if there are header fields behind a question mark; not allowed in a Request-URI.
     pub has_headers: bool,
 }
@@ -41,21 +43,44 @@ impl<'a> SipUri<'a> {
         };
         let mut parts = rest.split(|&c| c == b';');
         let (host, port) = host_port(parts.next()?)?;
-        let mut uri = SipUri { secure, host, port, transport: None, maddr: None, has_headers };
+        let mut uri = SipUri { secure, host, port, transport: None, maddr: None, loose: false, has_headers };
         for part in parts {
             let (name, value) = match memchr::memchr(b'=', part) {
                 Some(at) => (part.get(..at)?, part.get(at + 1..)),
                 None => (part, None),
             };
             let value = value.and_then(|v| std::str::from_utf8(v).ok());
-            if name.eq_ignore_ascii_case(b"transport") {
+            if is_parameter(name, b"transport") {
                 uri.transport = value;
-            } else if name.eq_ignore_ascii_case(b"maddr") {
+            } else if is_parameter(name, b"maddr") {
                 uri.maddr = value;
+            } else if is_parameter(name, b"lr") {
+                uri.loose = true;
             }
         }
         Some(uri)
     }
+}
+
+/// True if a parameter has this name, in any case and with or without escapes (RFC 3261 19.1.4).
+pub(crate) fn is_parameter(name: &[u8], wanted: &[u8]) -> bool {
+    let hex = |c: Option<&u8>| c.and_then(|&c| char::from(c).to_digit(16));
+    let mut rest = name;
+    for &expected in wanted {
+        let (byte, length) = match rest {
+            [] => return false,
+            [b'%', digits @ ..] => match (hex(digits.first()), hex(digits.get(1))) {
+                (Some(high), Some(low)) => (u8::try_from(high << 4 | low).unwrap_or_default(), 3),
+                _ => return false,
+            },
+            [byte, ..] => (*byte, 1),
+        };
+        if !byte.eq_ignore_ascii_case(&expected) {
+            return false;
+        }
+        rest = rest.get(length..).unwrap_or_default();
+    }
+    rest.is_empty()
 }
 
 /// `host[:port]`.
@@ -130,12 +155,20 @@ mod tests {
                 port: Some(5061),
                 transport: Some("TCP"),
                 maddr: Some("192.0.2.1"),
+                loose: true,
                 has_headers: true
             }
         );
         assert!(SipUri::parse(b"sip:2001:db8::10").is_none(), "RFC 5118 4.2");
         assert!(SipUri::parse(b"sip:a@").is_none());
         assert!(SipUri::parse(b"sip:a@b:99999").is_none());
+        let loose = |uri: &str| SipUri::parse(uri.as_bytes()).unwrap().loose;
+        assert!(loose("sip:p;LR=on") && loose("sip:p;x=y;%6C%72"), "RFC 3261 19.1.4");
+        for strict in
+            ["sip:p", "sip:lr;lr@p", "sip:p;lrx", "sip:p;l", "sip:p;x=lr", "sip:p;%6C%7", "sip:p?lr=a"]
+        {
+            assert!(!loose(strict), "{strict}");
+        }
     }
 
     #[test]
