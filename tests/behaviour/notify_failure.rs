@@ -47,18 +47,16 @@ fn a_fatal_answer_ends_the_subscription() {
 /// change is notified again.
 #[test]
 fn another_failure_does_not_end_the_subscription() {
-    let server = Server::shared();
+    let server = Server::start(Config::new());
     let (alice, bob) = (user("alice"), user("bob"));
     let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
     let mut publication = phone.publish(&Pidf::basic(&alice, "open"));
     let challenge = ("WWW-Authenticate".to_owned(), "Digest realm=\"x\", nonce=\"y\"".to_owned());
-    let later = ("Retry-After".to_owned(), "1".to_owned());
     let answers = [
         Answer::Status(400, "Bad Request", Vec::new()),
         Answer::Status(401, "Unauthorized", vec![challenge]),
         Answer::Status(403, "Forbidden", Vec::new()),
         Answer::Status(500, "Server Internal Error", Vec::new()),
-        Answer::Status(503, "Service Unavailable", vec![later]),
         Answer::Status(600, "Busy Everywhere", Vec::new()),
     ];
     let mut subscriptions: Vec<_> = answers
@@ -76,6 +74,7 @@ fn another_failure_does_not_end_the_subscription() {
         assert_eq!(subscription.notify().document().basics(), ["closed"]);
         subscription.script(Box::new(|_| Answer::Ok));
     }
+    server.wait_metrics("all answers are in", |m| m.sum("rollcall_sends_in_flight", &[]) == Some(0.0));
     publication.modify(&Pidf::of(&alice).tuple("t1", "open").note("again").text());
     for (subscription, answer) in subscriptions.iter_mut().zip(&answers) {
         // A server may also have tried the failed one again before this change.
@@ -84,6 +83,57 @@ fn another_failure_does_not_end_the_subscription() {
         subscription.refresh(3600);
         subscription.notify_until(|n| n.document().notes() == ["again"]);
     }
+}
+
+/// RFC 3261 21.5.4, RFC 5057 5.1 (SUB-25, SIP-33): a 503 with Retry-After holds back what goes to
+/// that peer, in all dialogs; it ends none of them, and the latest state comes afterwards.
+#[test]
+fn a_peer_that_asks_for_a_pause_loses_nothing() {
+    let server = Server::start(Config::new().clock());
+    let (alice, carol, bob) = (user("alice"), user("carol"), user("bob"));
+    let phones = [&alice, &carol].map(|user| Phone::udp(&server, user));
+    let watcher = Phone::udp(&server, &bob);
+    let mut publications =
+        [phones[0].publish(&Pidf::basic(&alice, "open")), phones[1].publish(&Pidf::basic(&carol, "open"))];
+    let pause = Answer::Status(503, "Busy", vec![("Retry-After".to_owned(), "5".to_owned())]);
+    let request = watcher.subscribe_request(&alice);
+    let mut busy = watcher.subscribe_scripted(request, from_the_second_on(pause));
+    let mut other = watcher.subscribe(&carol);
+    busy.notify();
+    other.notify();
+    publications[0].modify(&Pidf::basic(&alice, "closed"));
+    busy.notify();
+    busy.script(Box::new(|_| Answer::Ok));
+    server.wait_metrics("all answers are in", |m| m.sum("rollcall_sends_in_flight", &[]) == Some(0.0));
+    // The same peer, another dialog and another presentity, while the pause lasts.
+    publications[1].modify(&Pidf::basic(&carol, "closed"));
+    phones[1].round_trip();
+    server.advance(Duration::from_secs(6));
+    for subscription in [&mut busy, &mut other] {
+        let seen = subscription.notify_until(|n| n.document().basics() == ["closed"]);
+        assert_eq!(seen.state(), "active");
+        subscription.refresh(3600);
+        subscription.notify();
+    }
+}
+
+/// RFC 6665 4.2.2 (SUB-25, SUB-27): what changed while a NOTIFY was under way is made up for when
+/// that NOTIFY fails, too.
+#[test]
+fn a_change_during_a_failing_notify_is_not_lost() {
+    let server = Server::shared();
+    let (alice, bob) = (user("alice"), user("bob"));
+    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let mut publication = phone.publish(&Pidf::basic(&alice, "open"));
+    let request = watcher.subscribe_request(&alice);
+    let mut subscription = watcher.subscribe_scripted(request, from_the_second_on(Answer::Silence));
+    subscription.notify();
+    publication.modify(&Pidf::basic(&alice, "closed"));
+    let failing = subscription.notify();
+    publication.modify(&Pidf::of(&alice).tuple("t1", "open").note("meanwhile").text());
+    subscription.script(Box::new(|_| Answer::Ok));
+    subscription.answer(&failing, &Answer::Status(500, "Server Internal Error", Vec::new()));
+    assert_eq!(subscription.notify().document().notes(), ["meanwhile"]);
 }
 
 /// RFC 6665 4.2.2, RFC 3261 17.1.2.2 (SUB-24, SUB-26): a NOTIFY that nobody answers until Timer F

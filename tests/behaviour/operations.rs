@@ -31,7 +31,7 @@ fn metrics_count_what_happens() {
     {
         let labels = [format!("method=\"{method}\""), format!("status=\"{status}\"")];
         server.wait_metrics(&format!("{count} {method} answered {status}"), |metrics| {
-            metrics.sum("rollcall_requests_total", &[&labels[0], &labels[1]]) == Some(count)
+            metrics.sum("rollcall_sip_requests_total", &[&labels[0], &labels[1]]) == Some(count)
         });
     }
     let live = |kind: &str, count: f64| {

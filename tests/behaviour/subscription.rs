@@ -128,7 +128,7 @@ fn the_response_makes_the_dialog() {
     let own = format!("<sip:{};lr>", watcher.address());
     let request = watcher
         .subscribe_request(&alice)
-        .and("Record-Route", format!("{own}, <sip:p2.example.com;lr;x=\"a,b\">"))
+        .and("Record-Route", format!("{own}, <sip:p2.example.com;lr>;x=\"a, b\""))
         .and("Record-Route", "<sip:p3.example.com;lr>");
     let mut subscription = watcher.subscribe_with(request.clone());
     assert_eq!(subscription.response.values("Record-Route"), request.values("Record-Route"));

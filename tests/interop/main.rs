@@ -92,7 +92,7 @@ fn the_edge_lets_nobody_in_who_cannot_authenticate() {
     let carol = Phone::udp(&server, "sip:carol@example.com");
     let _publication = carol.publish(&Pidf::basic(carol.identity(), "open"));
     server.wait_metrics("one PUBLISH in all", |metrics| {
-        metrics.sum("rollcall_requests_total", &["method=\"PUBLISH\""]) == Some(1.0)
+        metrics.sum("rollcall_sip_requests_total", &["method=\"PUBLISH\""]) == Some(1.0)
     });
 }
 

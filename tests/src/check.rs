@@ -172,12 +172,13 @@ fn by_rsip(message: &Message, bytes: &[u8]) -> Result<(), String> {
     if message.status() != 0 {
         return Ok(());
     }
+    let own = message.header("From").unwrap_or_default();
+    if !within_rsip(address(own)) {
+        return Ok(());
+    }
     let from = parsed.from_header().map_err(|e| e.to_string())?;
     let from = rsip::typed::From::try_from(from.clone()).map_err(|e| format!("From: {e}"))?;
-    let own = tag(message.header("From").unwrap_or_default());
-    if within_rsip(address(message.header("From").unwrap_or_default()))
-        && from.tag().map(|t| t.value().to_owned()) != own
-    {
+    if from.tag().map(|t| t.value().to_owned()) != tag(own) {
         return wrong("From tag");
     }
     Ok(())

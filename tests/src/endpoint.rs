@@ -4,6 +4,7 @@
 use crate::check::check;
 use crate::message::{Message, Start};
 use crate::rng::unique;
+use nix::sys::socket::{setsockopt, sockopt};
 use std::collections::HashMap;
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
@@ -11,6 +12,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+const RECEIVE_BUFFER: usize = 8 << 20;
 
 /// How a phone reaches the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,6 +107,10 @@ impl Endpoint {
                 Some((udp, Some(listener)))
             })
             .expect("a port that is free for UDP and TCP");
+        // A burst must wait here while the thread checks each message of it.
+        if setsockopt(&udp, sockopt::RcvBufForce, &RECEIVE_BUFFER).is_err() {
+            let _ = setsockopt(&udp, sockopt::RcvBuf, &RECEIVE_BUFFER);
+        }
         let (strays, stray_receiver) = channel();
         let inner = Arc::new(Inner {
             address: udp.local_addr().expect("local address"),
@@ -266,7 +273,7 @@ impl Inner {
     fn read_tcp(self: Arc<Self>, stream: Arc<TcpStream>) {
         let (mut data, mut chunk) = (Vec::new(), [0; 16384]);
         loop {
-            let Ok(count @ 1..) = (&*stream).read(&mut chunk) else { return };
+            let Ok(count @ 1..) = (&*stream).read(&mut chunk) else { return self.closed(&stream) };
             data.extend_from_slice(&chunk[..count]);
             loop {
                 let skip = data.iter().take_while(|b| **b == b'\r' || **b == b'\n').count();
@@ -286,6 +293,14 @@ impl Inner {
                 let message: Vec<u8> = data.drain(..head + 4 + length).collect();
                 self.arrived(&message, Source::Tcp(Arc::clone(&stream)));
             }
+        }
+    }
+
+    /// The peer has closed a connection: the next request opens another.
+    fn closed(&self, stream: &Arc<TcpStream>) {
+        let mut slot = lock(&self.connection);
+        if slot.as_ref().is_some_and(|own| Arc::ptr_eq(own, stream)) {
+            *slot = None;
         }
     }
 

@@ -207,7 +207,7 @@ impl Document {
         let folder = schemas();
         let mut child = Command::new("xmllint")
             .args(["--nonet", "--noout", "--schema"])
-            .arg(folder.join("all.xsd"))
+            .arg(folder.join("presence.xsd"))
             .arg("-")
             .env("XML_CATALOG_FILES", folder.join("catalog.xml"))
             .stdin(Stdio::piped())

@@ -4,6 +4,7 @@
 //! Invariant: effects leave in the order of their tickets, each after everything that its
 //! step has seen of its partition is on disk.
 
+use crate::background::Task;
 use crate::message::{Outgoing, SendId};
 use crate::runner::Shared;
 use crate::step::input::{Input, Returned};
@@ -181,6 +182,8 @@ impl Committer {
             let applied = !placed || results.next().is_some_and(|result| result.is_ok());
             if !applied && !dead.contains_key(&pending.incarnation) {
                 shared.registry.retire(&pending.partition, pending.incarnation);
+                // The timer index may know what the database does not.
+                shared.background.push(Task::Fire(pending.partition.clone()));
                 dead.insert(pending.incarnation, self.submitted.load(Ordering::Relaxed));
             }
             let stale = dead.contains_key(&pending.incarnation);

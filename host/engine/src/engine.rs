@@ -15,7 +15,7 @@ use crate::runner::Shared;
 use crate::step::input::Input;
 use crate::tables::TableSource;
 use arc_swap::ArcSwap;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use rollcall_storage::{Engine as Storage, PartitionKey};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -58,14 +58,17 @@ pub enum StartError {
 struct StopNote {
     /// Partitions with requests whose outcome was open.
     unsettled: Vec<String>,
-    /// Records by kind.
-    counts: Vec<(u8, i64)>,
+    /// Records by kind; none if they had not all been counted.
+    counts: Option<Vec<(u8, i64)>>,
 }
 
 /// A running plugin.
 pub struct Engine {
     shared: Arc<Shared>,
-    threads: Mutex<Vec<JoinHandle<()>>>,
+    /// Threads that make work for the group commit.
+    workers: Mutex<Vec<JoinHandle<()>>>,
+    /// The group commit, and what has to outlive the workers.
+    last: Mutex<Vec<JoinHandle<()>>>,
     /// One swap, roll back or table reload at a time.
     changing: Mutex<Option<Arc<Generation>>>,
     ended: Arc<AtomicBool>,
@@ -101,6 +104,7 @@ impl Engine {
             current: ArcSwap::from_pointee(generation),
             sources: Mutex::new(tables),
             stopping: AtomicBool::new(false),
+            closed: RwLock::new(false),
             steps: AtomicU64::new(0),
             epoch: AtomicU64::new(opened.epoch),
             lost: AtomicBool::new(false),
@@ -115,8 +119,10 @@ impl Engine {
             _ => None,
         };
         let fresh = shared.storage.partitions(None, 1)?.is_empty();
-        match &note {
-            Some(note) => note.counts.iter().for_each(|(kind, n)| shared.registry.count(*kind, *n)),
+        let counts = note.as_ref().and_then(|note| note.counts.as_ref());
+        let count = counts.is_none() && !fresh;
+        match counts {
+            Some(counts) => counts.iter().for_each(|(kind, n)| shared.registry.count(*kind, *n)),
             None if fresh => {}
             None => shared.registry.begin_counting(),
         }
@@ -125,7 +131,8 @@ impl Engine {
         }
         let engine = Engine {
             shared: shared.clone(),
-            threads: Mutex::default(),
+            workers: Mutex::default(),
+            last: Mutex::default(),
             changing: Mutex::new(None),
             ended: Arc::default(),
         };
@@ -136,7 +143,8 @@ impl Engine {
                 shared.background.time_jumped();
             }
         }));
-        engine.spawn("rollcall-resume", move |shared| resume(shared, note, fresh))?;
+        let unsettled = note.map(|note| note.unsettled).unwrap_or_default();
+        engine.work("rollcall-resume", move |shared| resume(shared, &unsettled, count))?;
         Ok(engine)
     }
 
@@ -144,40 +152,57 @@ impl Engine {
         &self,
         name: &str,
         body: impl FnOnce(&Arc<Shared>) + Send + 'static,
-    ) -> Result<(), std::io::Error> {
+    ) -> Result<JoinHandle<()>, std::io::Error> {
         let shared = self.shared.clone();
-        let thread = std::thread::Builder::new().name(name.into()).spawn(move || body(&shared))?;
-        self.threads.lock().push(thread);
+        std::thread::Builder::new().name(name.into()).spawn(move || body(&shared))
+    }
+
+    fn work(
+        &self,
+        name: &str,
+        body: impl FnOnce(&Arc<Shared>) + Send + 'static,
+    ) -> Result<(), std::io::Error> {
+        let thread = self.spawn(name, body)?;
+        self.workers.lock().push(thread);
         Ok(())
     }
 
     fn spawn_threads(&self) -> Result<(), std::io::Error> {
-        self.spawn("rollcall-commit", |shared| shared.committer.run(shared))?;
-        self.spawn("rollcall-flush", |shared| shared.flusher.run(shared))?;
-        self.spawn("rollcall-timers", |shared| shared.background.run_timers(shared))?;
-        for lane in 0..self.shared.config.workers.max(1) {
-            self.spawn(&format!("rollcall-work-{lane}"), move |shared| {
-                shared.background.run_lane(shared, lane);
-            })?;
-        }
+        let commit = self.spawn("rollcall-commit", |shared| shared.committer.run(shared))?;
+        self.last.lock().push(commit);
         let ended = self.ended.clone();
-        self.spawn("rollcall-epoch", move |shared| {
+        let epoch = self.spawn("rollcall-epoch", move |shared| {
             while !ended.load(Ordering::Relaxed) {
                 std::thread::sleep(shared.runtime.tick());
                 shared.runtime.advance();
             }
-        })
+        })?;
+        self.last.lock().push(epoch);
+        self.work("rollcall-flush", |shared| shared.flusher.run(shared))?;
+        self.work("rollcall-timers", |shared| shared.background.run_timers(shared))?;
+        for lane in 0..self.shared.config.workers.max(1) {
+            self.work(&format!("rollcall-work-{lane}"), move |shared| {
+                shared.background.run_lane(shared, lane);
+            })?;
+        }
+        Ok(())
     }
 
     /// Hands a request in. Its answer comes to [`Edge::answer`] with this ticket, maybe before
     /// this returns.
     pub fn request(&self, request: Request, ticket: u64) {
+        let _open = self.shared.closed.read();
         self.shared.take(Arc::new(Input::Request { ticket, request }));
     }
 
     /// Hands in what became of a request that the engine had sent. An outcome that is not
     /// awaited is ignored.
     pub fn outcome(&self, id: SendId, outcome: Outcome) {
+        let closed = self.shared.closed.read();
+        // Not taken once the engine is closed: the next start makes it good.
+        if *closed {
+            return;
+        }
         if let Some(waiting) = self.shared.in_flight.take(id) {
             let (partition, token, outbox) = (waiting.partition, waiting.token, waiting.outbox);
             self.shared.take(Arc::new(Input::Outcome { partition, token, outcome, outbox }));
@@ -187,6 +212,7 @@ impl Engine {
     /// Hands a document in; `done` is told whether the plugin took it, once that is durable.
     pub fn document(&self, document: Document, done: impl FnOnce(Result<(), String>) + Send + 'static) {
         let done = Mutex::new(Some(Box::new(done) as _));
+        let _open = self.shared.closed.read();
         self.shared.take(Arc::new(Input::Document { document, done }));
     }
 
@@ -294,14 +320,13 @@ impl Engine {
         }
         shared.background.stop();
         shared.flusher.stop();
+        join(&self.workers);
+        // Waits for the steps under way; from here on nobody makes work but this thread.
+        *shared.closed.write() = true;
         shared.flusher.flush(shared);
         shared.committer.stop();
         self.ended.store(true, Ordering::SeqCst);
-        for thread in self.threads.lock().drain(..) {
-            if thread.join().is_err() {
-                tracing::error!("a thread of the engine panicked");
-            }
-        }
+        join(&self.last);
         if shared.committer.failed() || shared.lost.load(Ordering::Relaxed) {
             return Err(rollcall_storage::Error::Failed);
         }
@@ -315,8 +340,18 @@ impl Engine {
     }
 }
 
-/// Takes up what the last stop left: outboxes, open outcomes, lost relaxed writes.
-fn resume(shared: &Arc<Shared>, note: Option<StopNote>, fresh: bool) {
+fn join(threads: &Mutex<Vec<JoinHandle<()>>>) {
+    let threads = std::mem::take(&mut *threads.lock());
+    for thread in threads {
+        if thread.join().is_err() {
+            tracing::error!("a thread of the engine panicked");
+        }
+    }
+}
+
+/// Takes up what the last stop left: outboxes, open outcomes, lost relaxed writes. Counts the
+/// records if nobody has.
+fn resume(shared: &Arc<Shared>, unsettled: &[String], count: bool) {
     let opened = shared.storage.opened();
     each_partition(
         shared,
@@ -325,16 +360,15 @@ fn resume(shared: &Arc<Shared>, note: Option<StopNote>, fresh: bool) {
             shared.background.push(Task::Outbox(partition));
         },
     );
-    let counting = note.is_none() && !fresh;
-    for partition in note.iter().flat_map(|note| &note.unsettled) {
+    for partition in unsettled {
         if let Ok(partition) = PartitionKey::new(partition) {
             shared.background.push(Task::Recover(partition));
         }
     }
-    if !counting {
+    if opened.clean && !count {
         return;
     }
-    each_partition(
+    let all = each_partition(
         shared,
         |after| shared.storage.partitions(after, PAGE),
         |partition| {
@@ -347,31 +381,33 @@ fn resume(shared: &Arc<Shared>, note: Option<StopNote>, fresh: bool) {
             }
         },
     );
-    shared.registry.end_counting();
-    tracing::info!(epoch = opened.epoch, "recovery has looked at every partition");
+    if all {
+        shared.registry.end_counting();
+        tracing::info!(epoch = opened.epoch, "every partition has been looked at");
+    }
 }
 
-/// Walks over pages of partitions, not faster than background work gets done.
+/// Walks over pages of partitions, not faster than background work gets done. False if it was cut off.
 fn each_partition(
     shared: &Arc<Shared>,
     page: impl Fn(Option<&PartitionKey>) -> Result<Vec<PartitionKey>, rollcall_storage::Error>,
     mut visit: impl FnMut(PartitionKey),
-) {
+) -> bool {
     let mut after = None;
     loop {
         let partitions = match page(after.as_ref()) {
             Ok(partitions) => partitions,
             Err(error) => {
                 tracing::error!(%error, "the store cannot be listed");
-                return;
+                return false;
             }
         };
-        let Some(last) = partitions.last().cloned() else { return };
+        let Some(last) = partitions.last().cloned() else { return true };
         for partition in partitions {
-            while shared.background.queued() > RECOVERY_AHEAD {
-                if shared.stopping.load(Ordering::Relaxed) {
-                    return;
-                }
+            if shared.stopping.load(Ordering::Relaxed) {
+                return false;
+            }
+            while shared.background.queued() > RECOVERY_AHEAD && !shared.stopping.load(Ordering::Relaxed) {
                 std::thread::sleep(Duration::from_millis(1));
             }
             visit(partition);

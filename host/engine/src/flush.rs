@@ -7,10 +7,15 @@ use crate::runner::Shared;
 use parking_lot::{Condvar, Mutex};
 use rollcall_storage::PartitionKey;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// Changes given to the group commit before the flusher waits for them, so that durable
 /// commits do not queue behind a long flush.
 const OPS_AT_ONCE: usize = 2000;
+
+/// Pause between two looks for expired records, and how many records one looks at.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(10);
+const SWEEP_RECORDS: usize = 1000;
 
 #[derive(Default)]
 struct State {
@@ -37,8 +42,11 @@ impl Flusher {
         self.wake.notify_all();
     }
 
-    /// The thread: flushes at every interval.
+    /// The thread: flushes at every interval, and now and then frees the space of a few
+    /// expired records.
     pub fn run(&self, shared: &Arc<Shared>) {
+        let mut swept = Instant::now();
+        let mut after = None;
         loop {
             {
                 let mut state = self.state.lock();
@@ -50,6 +58,16 @@ impl Flusher {
                 }
             }
             self.flush(shared);
+            if swept.elapsed() >= SWEEP_INTERVAL {
+                swept = Instant::now();
+                after = match shared.storage.sweep(after.as_ref(), SWEEP_RECORDS, shared.clock.now_ms()) {
+                    Ok(next) => next,
+                    Err(error) => {
+                        tracing::warn!(%error, "expired records cannot be freed");
+                        None
+                    }
+                };
+            }
         }
     }
 

@@ -154,10 +154,13 @@ impl Registry {
         *self.counting.lock() = None;
     }
 
-    /// Counts by kind that are not zero.
-    pub fn counts(&self) -> Vec<(u8, i64)> {
+    /// Counts by kind that are not zero; none while counting is under way.
+    pub fn counts(&self) -> Option<Vec<(u8, i64)>> {
+        if self.counting.lock().is_some() {
+            return None;
+        }
         let counts = self.kinds.iter().enumerate().map(|(kind, n)| (kind as u8, n.load(Ordering::Relaxed)));
-        counts.filter(|(_, n)| *n != 0).collect()
+        Some(counts.filter(|(_, n)| *n != 0).collect())
     }
 
     /// Records in the store whose keys start with this byte.

@@ -19,7 +19,7 @@ use crate::step::stage::Stage;
 use crate::tables::TableSource;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use rollcall_storage::{Engine as Storage, PartitionKey};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -49,6 +49,8 @@ pub(crate) struct Shared {
     pub sources: Mutex<Vec<(String, Arc<dyn TableSource>)>>,
     /// Requests are refused: the engine stops.
     pub stopping: AtomicBool,
+    /// Nothing from outside is taken any more. Read while an input runs, so that closing waits for it.
+    pub closed: RwLock<bool>,
     pub steps: AtomicU64,
     pub epoch: AtomicU64,
     /// Relaxed writes were lost while running: the stop does not count as orderly.

@@ -17,7 +17,7 @@ fn said(bytes: &[u8]) -> String {
 fn a_configuration_with_problems_exits_with_78_and_tells_them_all() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("r.toml");
-    std::fs::write(&file, "[sip]\nlisten = ['udp:nowhere']\n[storage]\npaht = 'data'\n[lists]\n").unwrap();
+    std::fs::write(&file, "[sip]\nlisten = ['udp:nowhere']\n[storage]\npaht = 'data'\n[lists]\n[presence]\ndomains = ['example.com']\n").unwrap();
     let output = rollcall(&["check", "--config", file.to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(78));
     assert!(output.stdout.is_empty());
