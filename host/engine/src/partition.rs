@@ -119,11 +119,6 @@ impl Live {
         !self.dirty.is_empty()
     }
 
-    /// Whether nothing is in it.
-    pub fn is_empty(&self) -> bool {
-        self.records.is_empty() && self.timers.is_empty() && self.outbox.is_empty()
-    }
-
     /// Tells the kind of each record that counts: the first byte of its key. Records that expire
     /// by themselves do not count, since nobody sees them go.
     pub fn kinds(&self) -> impl Iterator<Item = u8> {
