@@ -305,8 +305,10 @@ fn trapped(call: &'static str) -> impl Fn(wasmtime::Error) -> ComponentError {
 
 fn instantiate(runtime: &Runtime, pre: &PluginPre<StepState>) -> wasmtime::Result<Instance> {
     let memory = Memory { limit: runtime.limits.memory, used: 0, refused: false };
-    let mut store =
-        Store::new(&runtime.engine, StepState { limits: runtime.limits.clone(), memory, step: None });
+    let mut store = Store::new(
+        &runtime.engine,
+        StepState { limits: runtime.limits.clone(), memory, step: None, lifecycle_lines: 0 },
+    );
     store.limiter(|state| &mut state.memory);
     store.set_epoch_deadline(runtime.deadline_ticks);
     let plugin = pre.instantiate(&mut store)?;

@@ -8,6 +8,7 @@ use crate::partition::Live;
 use crate::registry::Held;
 use crate::runner::Shared;
 use crate::step::stage::{LimitError, Post, Send, Stage, Write};
+use crate::step::wellformed::{self, Malformed};
 use crate::tables::Tables;
 use bytes::Bytes;
 use rand::rngs::StdRng;
@@ -39,8 +40,10 @@ pub(crate) enum StepError {
     HostCalls(u64),
     #[error("random bytes asked for: {0}, at most {RANDOM_BYTES} are given")]
     Random(u32),
-    #[error("header lines must end with CRLF")]
-    Headers,
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
+    #[error("a scan found more than {0} bytes")]
+    Scan(usize),
     #[error("the store failed: {0}")]
     Store(#[from] rollcall_storage::Error),
 }
@@ -51,6 +54,8 @@ pub(crate) struct StepState {
     pub memory: Memory,
     /// The step under way.
     pub step: Option<Step>,
+    /// Log lines written outside of steps.
+    pub lifecycle_lines: u32,
 }
 
 /// Memory that the instance may have and has.
@@ -62,12 +67,14 @@ pub(crate) struct Memory {
 }
 
 impl wasmtime::ResourceLimiter for Memory {
-    fn memory_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> Result<bool> {
-        if desired > self.limit {
+    fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> Result<bool> {
+        // A component may have several memories: they count together.
+        let used = self.used - current.min(self.used) + desired;
+        if used > self.limit {
             self.refused = true;
             return Ok(false);
         }
-        self.used = desired;
+        self.used = used;
         Ok(true)
     }
 
@@ -186,9 +193,23 @@ impl wit::storage::Host for StepState {
         let (step, limits) = self.step()?;
         let limit = limit.min(limits.scan) as usize;
         let mut entries = Vec::with_capacity(limit.min(128));
+        let (mut room, mut too_much) = (limits.memory, false);
         step.stage.scan(step.held()?, &prefix, after.as_deref(), limit, step.now, |key, record| {
-            entries.push(wit::storage::Entry { key: key.to_vec(), value: record.value.to_vec() });
+            // What would not fit into the instance is not copied for it.
+            let size = key.len() + record.value.len();
+            if let Some(left) = room.checked_sub(size) {
+                room = left;
+                entries.push(wit::storage::Entry { key: key.to_vec(), value: record.value.to_vec() });
+                true
+            } else {
+                room = 0;
+                too_much = true;
+                false
+            }
         });
+        if too_much {
+            return Err(StepError::Scan(limits.memory).into());
+        }
         Ok(entries)
     }
 
@@ -249,12 +270,15 @@ impl wit::sip::Host for StepState {
     ) -> Result<()> {
         let (step, limits) = self.step()?;
         step.held()?;
-        if !request.headers.is_empty() && !request.headers.ends_with(b"\r\n") {
-            return Err(StepError::Headers.into());
-        }
-        let size = request.headers.len() + request.body.len() + request.uri.len();
+        wellformed::request(&request).map_err(StepError::from)?;
+        let contact = request.contact.as_ref().map_or(0, String::len);
+        let line = request.method.len() + request.uri.len() + contact;
+        let size = line + request.headers.len() + request.body.len();
         step.stage.charge(limits, token.len(), size).map_err(StepError::from)?;
         let kept = delivery == wit::sip::Delivery::Kept;
+        if kept {
+            Stage::fits_outbox(size + token.len()).map_err(StepError::from)?;
+        }
         step.stage.sends.push(Send { request: request.into(), token: Bytes::from(token), kept });
         Ok(())
     }
@@ -264,7 +288,9 @@ impl wit::posts::Host for StepState {
     fn post(&mut self, partition: String, payload: Vec<u8>) -> Result<()> {
         let (step, limits) = self.step()?;
         step.held()?;
-        step.stage.charge(limits, 0, partition.len() + payload.len()).map_err(StepError::from)?;
+        let size = partition.len() + payload.len();
+        step.stage.charge(limits, 0, size).map_err(StepError::from)?;
+        Stage::fits_outbox(size).map_err(StepError::from)?;
         let to = PartitionKey::new(&partition).map_err(StepError::from)?;
         step.stage.posts.push(Post { to, payload: Bytes::from(payload) });
         Ok(())
@@ -310,18 +336,21 @@ impl wit::log::Host for StepState {
         message: String,
         fields: Vec<(String, String)>,
     ) -> Result<()> {
-        let number = match &mut self.step {
+        let (number, lines) = match &mut self.step {
             Some(step) => {
-                step.log_lines += 1;
                 step.host_calls += 1;
-                if step.log_lines > self.limits.log_lines {
-                    return Ok(());
+                if step.host_calls > self.limits.host_calls {
+                    return Err(StepError::HostCalls(self.limits.host_calls).into());
                 }
-                step.number
+                (step.number, &mut step.log_lines)
             }
-            None => 0,
+            None => (0, &mut self.lifecycle_lines),
         };
         if !log_enabled(level) {
+            return Ok(());
+        }
+        *lines = lines.saturating_add(1);
+        if *lines > self.limits.log_lines {
             return Ok(());
         }
         let mut text = String::new();

@@ -4,7 +4,8 @@ use crate::bindings::Plugin;
 use crate::bindings::exports::rollcall::plugin::handler as wit;
 use crate::bindings::rollcall::plugin::types;
 use crate::message::{Answer, Document, Failure, Outcome, Peer, Request};
-use crate::step::imports::StepState;
+use crate::step::imports::{StepError, StepState};
+use crate::step::wellformed;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use rollcall_storage::PartitionKey;
@@ -110,6 +111,7 @@ impl Input {
                         peer: address.lower(&request.peer),
                     },
                 )?;
+                wellformed::verdict(&verdict).map_err(StepError::from)?;
                 Ok(Returned::Answer(verdict.into()))
             }
             Input::Outcome { partition, token, outcome, .. } => {

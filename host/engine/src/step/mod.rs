@@ -7,3 +7,4 @@
 pub(crate) mod imports;
 pub(crate) mod input;
 pub(crate) mod stage;
+pub(crate) mod wellformed;

@@ -6,9 +6,12 @@ use crate::limits::StepLimits;
 use crate::message::Outgoing;
 use crate::partition::Live;
 use bytes::Bytes;
-use rollcall_storage::{PartitionKey, Record, Timer};
+use rollcall_storage::{MAX_KEY, MAX_VALUE, PartitionKey, Record, Timer};
 use std::collections::BTreeMap;
 use std::ops::Bound;
+
+/// What encoding adds to the parts of an outbox entry, at most.
+const OUTBOX_OVERHEAD: usize = 64;
 
 /// A staged write of one record; no record: a deletion.
 pub(crate) struct Write {
@@ -82,10 +85,10 @@ impl Stage {
 
     /// Counts one effect of these sizes against the limits.
     pub fn charge(&mut self, limits: &StepLimits, key: usize, value: usize) -> Result<(), LimitError> {
-        if key > limits.key_bytes {
+        if key > limits.key_bytes.min(MAX_KEY) {
             return Err(LimitError::Key(key));
         }
-        if value > limits.value_bytes {
+        if value > limits.value_bytes.min(MAX_VALUE) {
             return Err(LimitError::Value(value));
         }
         self.effects += 1;
@@ -99,6 +102,11 @@ impl Stage {
         Ok(())
     }
 
+    /// Checks that an entry of the outbox with parts of this size can be stored.
+    pub fn fits_outbox(size: usize) -> Result<(), LimitError> {
+        if size + OUTBOX_OVERHEAD > MAX_VALUE { Err(LimitError::Value(size)) } else { Ok(()) }
+    }
+
     /// The record under a key as this step sees it.
     pub fn get<'a>(&'a self, live: &'a Live, key: &[u8], now: u64) -> Option<&'a Record> {
         match self.records.get(key) {
@@ -107,7 +115,7 @@ impl Stage {
         }
     }
 
-    /// Records in order as this step sees them.
+    /// Records in order as this step sees them, until `take` wants no more.
     pub fn scan(
         &self,
         live: &Live,
@@ -115,7 +123,7 @@ impl Stage {
         after: Option<&[u8]>,
         limit: usize,
         now: u64,
-        mut take: impl FnMut(&[u8], &Record),
+        mut take: impl FnMut(&[u8], &Record) -> bool,
     ) {
         let start = match after {
             Some(after) if after >= prefix => Bound::Excluded(after),
@@ -141,13 +149,17 @@ impl Stage {
                     kept.next();
                 }
                 if let Some(record) = write.record.as_ref().filter(|record| record.live(now)) {
-                    take(key, record);
+                    if !take(key, record) {
+                        return;
+                    }
                     taken += 1;
                 }
             } else {
                 let Some((key, record)) = kept.next() else { return };
                 if record.live(now) {
-                    take(key, record);
+                    if !take(key, record) {
+                        return;
+                    }
                     taken += 1;
                 }
             }

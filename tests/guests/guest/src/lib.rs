@@ -1,0 +1,133 @@
+//! The test plugin: runs scripts (see the package `rollcall-test-guests`).
+#![deny(dead_code)]
+#![allow(clippy::panic, clippy::unwrap_used, clippy::expect_used)]
+
+mod hostile;
+mod script;
+mod words;
+
+#[path = "../../src/hostile.rs"]
+mod list;
+
+use bindings::exports::rollcall::plugin::handler::{Document, Outcome, Reply, Verdict};
+use bindings::exports::rollcall::plugin::lifecycle::{
+    Description, Problem, RecordKind, Row, RowProblem, TableEntry,
+};
+use bindings::exports::rollcall::plugin::{handler, lifecycle};
+use bindings::rollcall::plugin::storage;
+use bindings::rollcall::plugin::types::{Request, Span};
+use script::Run;
+
+/// Generated code: it crosses the boundary with raw pointers, which safe Rust cannot.
+#[allow(unsafe_code, missing_docs, clippy::all, clippy::panic, clippy::unwrap_used, clippy::expect_used)]
+mod bindings {
+    wit_bindgen::generate!({ path: "../../../wit", world: "plugin" });
+    use super::Component;
+    export!(Component);
+}
+
+/// Tells the editions apart; other editions are made by replacing it in the built component.
+static EDITION: &str = "rollcall-edition:plain...";
+
+fn edition() -> &'static str {
+    std::hint::black_box(EDITION)
+}
+
+struct Component;
+
+impl handler::Guest for Component {
+    fn on_request(request: Request) -> Verdict {
+        let Span { start, end } = request.body;
+        let mut run = Run::default();
+        run.lines(&request.message[start as usize..end as usize]);
+        if run.pass {
+            return Verdict::Pass;
+        }
+        Verdict::Reply(Reply {
+            status: run.status.unwrap_or(200),
+            reason: "OK".into(),
+            headers: run.headers,
+            body: run.out.into_bytes(),
+            to_tag: None,
+            contact: None,
+        })
+    }
+
+    fn on_response(_partition: String, token: Vec<u8>, outcome: Outcome) {
+        let outcome = match outcome {
+            Outcome::Response(response) => response.status.to_string(),
+            Outcome::Failed(why) => why,
+        };
+        let mut run = Run { outcome, ..Run::default() };
+        run.script(&token);
+    }
+
+    fn on_timer(_partition: String, _name: Vec<u8>, due: u64, payload: Vec<u8>) {
+        let mut run = Run { outcome: due.to_string(), ..Run::default() };
+        run.script(&payload);
+    }
+
+    fn on_post(_partition: String, payload: Vec<u8>) {
+        Run::default().script(&payload);
+    }
+
+    fn on_document(document: Document) -> Result<(), String> {
+        let mut run = Run::default();
+        run.lines(&document.content.unwrap_or_default());
+        run.refusal.map_or(Ok(()), Err)
+    }
+
+    fn on_recovery(_partition: String) {
+        if let Some(script) = storage::get(b"on-recovery") {
+            Run::default().script(&script);
+        }
+    }
+}
+
+impl lifecycle::Guest for Component {
+    fn describe() -> Description {
+        let (version, reads, writes) = match edition().trim_end_matches('.') {
+            "rollcall-edition:plain" => ("1.0.0", vec![1], 1),
+            "rollcall-edition:second" => ("2.0.0", vec![1, 2], 2),
+            "rollcall-edition:estrange" => ("3.0.0", vec![3], 3),
+            "rollcall-edition:endless" => {
+                hostile::spins(&mut Run::default());
+                unreachable!()
+            }
+            other => panic!("edition {other}"),
+        };
+        let kind = |prefix, name: &str| RecordKind { prefix, name: name.into() };
+        Description {
+            name: "test".into(),
+            version: version.into(),
+            reads_schemas: reads,
+            writes_schema: writes,
+            methods: vec!["TEST".into()],
+            event_packages: vec![],
+            documents: vec!["test".into()],
+            tables: vec!["numbers".into()],
+            record_kinds: vec![kind(b'a', "apple"), kind(b'b', "banana")],
+        }
+    }
+
+    fn configure(json: String) -> Result<(), Vec<Problem>> {
+        if json.contains("trap") {
+            panic!("told to");
+        }
+        let problem = |key: &str| Problem { key: key.into(), message: "refused".into() };
+        if json.contains("refuse") { Err(vec![problem("one"), problem("two")]) } else { Ok(()) }
+    }
+
+    fn build_table(_table: String, rows: Vec<Row>) -> Result<Vec<TableEntry>, Vec<RowProblem>> {
+        let mut entries = Vec::new();
+        let mut problems = Vec::new();
+        for Row { line, text } in rows {
+            match text.split_once('=') {
+                Some((key, value)) => entries.push(TableEntry { key: key.into(), value: value.into() }),
+                None if text == "trap" => panic!("told to"),
+                None => problems.push(RowProblem { line, message: "no value".into() }),
+            }
+        }
+        if problems.is_empty() { Ok(entries) } else { Err(problems) }
+    }
+}

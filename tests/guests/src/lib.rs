@@ -1,0 +1,61 @@
+//! The test plugin as a component, in several editions, and what it can be told.
+//!
+//! A request's body, a timer's or post's payload, the token of a request and a document are
+//! *scripts*: statements, one a line, each a word and its arguments. A script within a script
+//! has `;` for the line end, and one within that `|`. What the script prints becomes the body of
+//! the answer. The words are in `guest/src/words.rs` and `guest/src/hostile.rs`.
+
+mod hostile;
+
+/// The plugin: reads and writes records of schema 1.
+pub const GUEST: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/rollcall_test_guest.component.wasm"));
+
+/// A mark in the component that tells its edition.
+const PLAIN: &str = "rollcall-edition:plain...";
+
+/// Other editions of the plugin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Edition {
+    /// Version 2: reads schemas 1 and 2, writes 2, says so in `version`.
+    Second,
+    /// Reads and writes schema 3 only.
+    Estranged,
+    /// Traps in `describe`.
+    Mute,
+    /// Never returns from `describe`.
+    Endless,
+}
+
+impl Edition {
+    /// The component.
+    pub fn component(self) -> Vec<u8> {
+        let mark = match self {
+            Edition::Second => "rollcall-edition:second..",
+            Edition::Estranged => "rollcall-edition:estrange",
+            Edition::Mute => "rollcall-edition:mute....",
+            Edition::Endless => "rollcall-edition:endless.",
+        };
+        with_text(PLAIN, mark)
+    }
+}
+
+/// The plugin with one text of it replaced by another of the same length, wherever it stands:
+/// names of interfaces, for example.
+///
+/// # Panics
+/// If the lengths differ or the text does not occur.
+pub fn with_text(text: &str, by: &str) -> Vec<u8> {
+    assert_eq!(text.len(), by.len(), "lengths are written in front of names");
+    let mut component = GUEST.to_vec();
+    let mut found = 0;
+    let mut at = 0;
+    while let Some(rest) = component.get(at..at + text.len()) {
+        if rest == text.as_bytes() {
+            component[at..at + text.len()].copy_from_slice(by.as_bytes());
+            found += 1;
+        }
+        at += 1;
+    }
+    assert!(found > 0, "the component does not contain {text:?}");
+    component
+}
