@@ -160,6 +160,10 @@ pub fn outcome(step: &mut Step<'_>, token: &[u8], outcome: &Outcome<'_>) {
     }
     match meaning {
         Meaning::Failed(wait) => {
+            if matches!(outcome, Outcome::Failed(Failure::Paused(_))) {
+                // It never left, so the next one takes its number.
+                position.cseq -= 1;
+            }
             let stale = position.version != Some(step.document().version);
             failed(step, id, &mut position, wait);
             // What changed meanwhile has not failed yet, and the answer to a SUBSCRIBE and the end

@@ -31,7 +31,7 @@ pub struct StepLimits {
 impl Default for StepLimits {
     fn default() -> StepLimits {
         StepLimits {
-            deadline: Duration::from_millis(200),
+            deadline: Duration::from_millis(500),
             memory: 64 << 20,
             host_calls: 100_000,
             effects: 10_000,

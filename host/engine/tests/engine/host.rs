@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use parking_lot::{Condvar, Mutex};
 use rollcall_engine::{
-    Answer, Document, Edge, Engine, EngineConfig, HostClock, Outcome, Outgoing, Peer, Reply, Request, SendId,
-    Span, StartError, TableSource, Transport,
+    Answer, Document, Edge, Engine, EngineConfig, Failure, HostClock, Outcome, Outgoing, Peer, Reply,
+    Request, SendId, Span, StartError, TableSource, Transport,
 };
 use rollcall_storage::{Engine as Storage, Memory};
 use rollcall_test_guests::GUEST;
@@ -207,7 +207,7 @@ impl Host {
 
     /// The outcome of a request: no response.
     pub fn fail(&self, id: SendId) {
-        self.engine.outcome(id, Outcome::Failed("timeout".into()));
+        self.engine.outcome(id, Outcome::Failed(Failure::Timeout));
     }
 
     pub fn stop(&self) {

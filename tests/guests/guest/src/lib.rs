@@ -9,7 +9,7 @@ mod words;
 #[path = "../../src/hostile.rs"]
 mod list;
 
-use bindings::exports::rollcall::plugin::handler::{Document, Outcome, Reply, Verdict};
+use bindings::exports::rollcall::plugin::handler::{Document, Failure, Outcome, Reply, Verdict};
 use bindings::exports::rollcall::plugin::lifecycle::{
     Description, Problem, RecordKind, Row, RowProblem, TableEntry,
 };
@@ -56,7 +56,9 @@ impl handler::Guest for Component {
     fn on_response(_partition: String, token: Vec<u8>, outcome: Outcome) {
         let outcome = match outcome {
             Outcome::Response(response) => response.status.to_string(),
-            Outcome::Failed(why) => why,
+            Outcome::Failed(Failure::Timeout) => "timeout".to_owned(),
+            Outcome::Failed(Failure::Unreachable(why)) => why,
+            Outcome::Failed(Failure::Paused(ms)) => format!("paused {ms}"),
         };
         let mut run = Run { outcome, ..Run::default() };
         run.script(&token);
