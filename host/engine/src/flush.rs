@@ -12,6 +12,12 @@ use std::sync::Arc;
 /// commits do not queue behind a long flush.
 const OPS_AT_ONCE: usize = 2000;
 
+/// Records looked at in each interval to see whether they have expired.
+const SWEPT_AT_ONCE: usize = 200;
+
+/// How long a record has expired before its space is freed, in milliseconds.
+const SWEEP_AFTER_MS: u64 = 60_000;
+
 #[derive(Default)]
 struct State {
     dirty: Vec<PartitionKey>,
@@ -39,6 +45,7 @@ impl Flusher {
 
     /// The thread: flushes at every interval.
     pub fn run(&self, shared: &Arc<Shared>) {
+        let mut swept = None;
         loop {
             {
                 let mut state = self.state.lock();
@@ -50,6 +57,7 @@ impl Flusher {
                 }
             }
             self.flush(shared);
+            swept = sweep(shared, swept);
         }
     }
 
@@ -77,4 +85,14 @@ impl Flusher {
         }
         shared.committer.wait();
     }
+}
+
+/// Frees the space of some records that have expired; gives the partition to go on after.
+fn sweep(shared: &Shared, after: Option<PartitionKey>) -> Option<PartitionKey> {
+    // Steps under way may have taken their time a little earlier.
+    let long_expired = shared.clock.now_ms().saturating_sub(SWEEP_AFTER_MS);
+    shared.storage.sweep(after.as_ref(), SWEPT_AT_ONCE, long_expired).unwrap_or_else(|error| {
+        tracing::error!(%error, "expired records cannot be swept");
+        None
+    })
 }
