@@ -3,9 +3,11 @@
 //! Invariant: all background work of one partition is done by one thread, in order, so posts
 //! from one partition to another arrive in order.
 
+use crate::message::Outgoing;
 use crate::outbox::OutboxEntry;
 use crate::runner::Shared;
 use crate::step::input::Input;
+use bytes::Bytes;
 use parking_lot::{Condvar, Mutex};
 use rollcall_storage::PartitionKey;
 use std::collections::hash_map::RandomState;
@@ -30,10 +32,16 @@ pub(crate) enum Task {
     Fire(PartitionKey),
     /// A post waits in the outbox of `from`.
     Deliver { from: PartitionKey, sequence: u64, to: PartitionKey },
+    /// A post whose step has failed after its delivery: it goes before all others.
+    Redeliver { from: PartitionKey, sequence: u64, to: PartitionKey },
     /// A mailbox that waited after a failure.
     Retry(PartitionKey),
-    /// The host has started and this partition has something in its outbox.
+    /// A post from this partition has been dealt with at the other one.
+    Settle { from: PartitionKey, sequence: u64 },
+    /// The host has started and this partition may have something in its outbox.
     Outbox(PartitionKey),
+    /// The host has started and these requests were not answered before.
+    Resend { from: PartitionKey, sends: Vec<(u64, Bytes, Outgoing)> },
     /// The host has started after a stop without order.
     Recover(PartitionKey),
     /// A step is run again.
@@ -47,6 +55,9 @@ impl Task {
             | Task::Retry(partition)
             | Task::Outbox(partition)
             | Task::Recover(partition)
+            | Task::Settle { from: partition, .. }
+            | Task::Resend { from: partition, .. }
+            | Task::Redeliver { to: partition, .. }
             | Task::Deliver { to: partition, .. } => Some(partition),
             Task::Again(input, _) => input.partition(),
         }
@@ -163,6 +174,16 @@ impl Background {
         }
     }
 
+    /// Whether the threads have been told to end.
+    pub fn stopped(&self) -> bool {
+        self.stopping.load(Ordering::SeqCst)
+    }
+
+    /// Takes out what the threads have left; they must have ended.
+    pub fn leftovers(&self) -> Vec<Task> {
+        self.lanes.iter().flat_map(|lane| std::mem::take(&mut *lane.tasks.lock())).collect()
+    }
+
     /// The timer thread: wakes partitions when they are due.
     pub fn run_timers(&self, shared: &Arc<Shared>) {
         let mut agenda = self.agenda.lock();
@@ -214,9 +235,23 @@ impl Background {
 /// Posts that wait for one partition.
 #[derive(Default)]
 struct Mailbox {
+    /// Posts whose steps were undone by a conflict and then failed.
+    again: VecDeque<(PartitionKey, u64)>,
     posts: VecDeque<(PartitionKey, u64)>,
     /// The first one failed and is tried again later.
     blocked: bool,
+}
+
+impl Mailbox {
+    fn front(&self) -> Option<&(PartitionKey, u64)> {
+        self.again.front().or(self.posts.front())
+    }
+
+    fn pop_front(&mut self) {
+        if self.again.pop_front().is_none() {
+            self.posts.pop_front();
+        }
+    }
 }
 
 struct Worker<'a> {
@@ -243,7 +278,26 @@ impl Worker<'_> {
                 }
                 self.deliver(&to);
             }
-            Task::Outbox(partition) => self.resume(&partition),
+            Task::Redeliver { from, sequence, to } => self.put_off((from, sequence), to),
+            Task::Settle { from, sequence } => {
+                if let Err(error) = self.shared.settle(&from, sequence) {
+                    tracing::error!(partition = %from, %error, "a post cannot be taken off the outbox");
+                    let due = self.next_try(&from);
+                    self.shared.background.push_at(due, Task::Settle { from, sequence });
+                }
+            }
+            Task::Outbox(partition) => {
+                // Loading it does what is to be done.
+                if let Err(error) = self.shared.registry.hold(&partition, self.shared.clock.now_ms()) {
+                    tracing::error!(%partition, %error, "an outbox cannot be read");
+                    let due = self.next_try(&partition);
+                    self.shared.background.push_at(due, Task::Outbox(partition));
+                }
+            }
+            Task::Resend { from, sends } => {
+                let again = |(sequence, token, request)| self.shared.resend(&from, sequence, token, request);
+                self.shared.send(sends.into_iter().map(again).collect());
+            }
             Task::Recover(partition) => {
                 let input = Arc::new(Input::Recovery { partition: partition.clone() });
                 if self.shared.step(&input, 0).is_err() {
@@ -251,13 +305,32 @@ impl Worker<'_> {
                     self.shared.background.push_at(due, Task::Recover(partition));
                 } else {
                     self.failures.remove(&partition);
+                    self.shared.recovering.lock().remove(&partition);
                 }
             }
-            Task::Again(input, attempt) => {
-                if self.shared.step(&input, attempt).is_err() {
-                    self.shared.refuse(&input);
-                }
-            }
+            Task::Again(input, attempt) => self.again(&input, attempt),
+        }
+    }
+
+    /// Runs a step again that a conflict has undone.
+    fn again(&mut self, input: &Arc<Input>, attempt: u32) {
+        if let Input::Post { from, sequence, to, .. } = &**input
+            && self.mailboxes.get(to).is_some_and(|mailbox| mailbox.blocked)
+        {
+            // One before it is put off: so is this.
+            self.put_off((from.clone(), *sequence), to.clone());
+        } else if self.shared.step(input, attempt).is_err() {
+            self.shared.refuse(input);
+        }
+    }
+
+    /// Puts a post back that had left its mailbox already, and blocks the mailbox for a while.
+    fn put_off(&mut self, post: (PartitionKey, u64), to: PartitionKey) {
+        let mailbox = self.mailboxes.entry(to.clone()).or_default();
+        mailbox.again.push_back(post);
+        if !std::mem::replace(&mut mailbox.blocked, true) {
+            let due = self.next_try(&to);
+            self.shared.background.push_at(due, Task::Retry(to));
         }
     }
 
@@ -283,29 +356,39 @@ impl Worker<'_> {
                 return;
             }
         };
-        let mut failed = false;
+        let mut failed = Vec::new();
         for name in names {
-            let input = Arc::new(Input::Timer { partition: partition.clone(), name });
-            failed |= self.shared.step(&input, 0).is_err();
+            let input = Arc::new(Input::Timer { partition: partition.clone(), name: name.clone() });
+            if self.shared.step(&input, 0).is_err() {
+                failed.push(name);
+            }
         }
-        let earliest = if failed {
-            self.next_try(partition)
-        } else {
+        let retry = if failed.is_empty() {
             self.failures.remove(partition);
             0
+        } else {
+            self.next_try(partition)
         };
-        if let Ok(mut live) = self.shared.registry.hold(partition, now) {
-            live.firing = false;
-            let wake = live.next_due().map(|due| due.max(earliest));
-            self.shared.background.set_wake(partition, live.wake, wake);
-            live.wake = wake;
+        match self.shared.registry.hold(partition, now) {
+            Ok(mut live) => {
+                failed.iter().for_each(|name| live.pause(name, retry));
+                live.firing = false;
+                let wake = live.next_wake();
+                self.shared.background.set_wake(partition, live.wake, wake);
+                live.wake = wake;
+            }
+            Err(error) => {
+                tracing::error!(%partition, %error, "timers cannot be read");
+                let due = self.next_try(partition);
+                self.shared.background.push_at(due, Task::Fire(partition.clone()));
+            }
         }
     }
 
     /// Delivers what waits for a partition, until one fails.
     fn deliver(&mut self, to: &PartitionKey) {
         loop {
-            let front = self.mailboxes.get(to).and_then(|mailbox| mailbox.posts.front().cloned());
+            let front = self.mailboxes.get(to).and_then(Mailbox::front).cloned();
             let Some((from, sequence)) = front else {
                 self.mailboxes.remove(to);
                 return;
@@ -338,38 +421,8 @@ impl Worker<'_> {
             }
             self.failures.remove(to);
             if let Some(mailbox) = self.mailboxes.get_mut(to) {
-                mailbox.posts.pop_front();
+                mailbox.pop_front();
             }
         }
-    }
-
-    /// Takes up what a partition had in its outbox when the host stopped.
-    fn resume(&mut self, partition: &PartitionKey) {
-        let entries: Vec<(u64, Option<OutboxEntry>)> =
-            match self.shared.registry.hold(partition, self.shared.clock.now_ms()) {
-                Ok(live) => live.outbox().map(|(n, payload)| (n, OutboxEntry::decode(payload))).collect(),
-                Err(error) => {
-                    tracing::error!(%partition, %error, "an outbox cannot be read");
-                    let due = self.next_try(partition);
-                    self.shared.background.push_at(due, Task::Outbox(partition.clone()));
-                    return;
-                }
-            };
-        let mut sends = Vec::new();
-        for (sequence, entry) in entries {
-            match entry {
-                Some(OutboxEntry::Post { to, .. }) => {
-                    if let Ok(to) = PartitionKey::new(&to) {
-                        let from = partition.clone();
-                        self.shared.background.push(Task::Deliver { from, sequence, to });
-                    }
-                }
-                Some(OutboxEntry::Send { token, request }) => {
-                    sends.push(self.shared.resend(partition, sequence, token.into(), request));
-                }
-                None => tracing::error!(%partition, sequence, "unreadable outbox entry"),
-            }
-        }
-        self.shared.send(sends);
     }
 }

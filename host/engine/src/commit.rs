@@ -106,7 +106,7 @@ impl Committer {
     pub fn wait(&self) {
         let ticket = self.submitted.load(Ordering::Relaxed);
         let mut queue = self.queue.lock();
-        while self.durable() < ticket {
+        while self.durable() < ticket && !self.failed() {
             self.done.wait_for(&mut queue, Duration::from_millis(100));
         }
     }
@@ -144,7 +144,12 @@ impl Committer {
             // Waiting for company pays only where there was some.
             company = group.iter().filter(|pending| pending.commit.is_some()).count() > 1;
             let size = group.len() as u64;
-            self.write(shared, group, &mut dead);
+            if !self.write(shared, group, &mut dead) {
+                // Nothing counts as durable any more, so what depends on this group is refused too.
+                drop(self.queue.lock());
+                self.done.notify_all();
+                continue;
+            }
             let durable = self.durable.fetch_add(size, Ordering::Release) + size;
             dead.retain(|_, last| *last > durable);
             // Locked, so that a waiter between its check and its sleep is not missed.
@@ -154,8 +159,12 @@ impl Committer {
         }
     }
 
-    /// Writes a group and lets go what it carries.
-    fn write(&self, shared: &Arc<Shared>, mut group: Vec<Pending>, dead: &mut HashMap<u64, u64>) {
+    /// Writes a group and lets go what it carries; false if the store has failed.
+    fn write(&self, shared: &Arc<Shared>, mut group: Vec<Pending>, dead: &mut HashMap<u64, u64>) -> bool {
+        if self.failed() {
+            Self::refuse(shared, group);
+            return false;
+        }
         let mut commits = Vec::with_capacity(group.len());
         for pending in &mut group {
             if dead.contains_key(&pending.incarnation) {
@@ -173,7 +182,12 @@ impl Committer {
             shared.metrics.group_size.observe(written);
             match shared.storage.apply(commits, true) {
                 Ok(results) => results,
-                Err(error) => return self.fail(shared, group, &error),
+                Err(error) => {
+                    self.failed.store(true, Ordering::Relaxed);
+                    tracing::error!(%error, "the store failed; requests are refused until a restart");
+                    Self::refuse(shared, group);
+                    return false;
+                }
             }
         };
         let mut results = results.into_iter();
@@ -181,10 +195,14 @@ impl Committer {
         for (pending, placed) in group.into_iter().zip(places) {
             let applied = !placed || results.next().is_some_and(|result| result.is_ok());
             if !applied && !dead.contains_key(&pending.incarnation) {
-                shared.registry.retire(&pending.partition, pending.incarnation);
-                // The timer index may know what the database does not.
-                shared.background.push(Task::Fire(pending.partition.clone()));
+                let now = shared.clock.now_ms();
+                let dirty = shared.registry.retire(&pending.partition, pending.incarnation, now);
                 dead.insert(pending.incarnation, self.submitted.load(Ordering::Relaxed));
+                if dirty {
+                    shared.lost_relaxed(&pending.partition);
+                }
+                // The agenda may have forgotten timers that the dropped state had cancelled.
+                shared.background.push(Task::Fire(pending.partition.clone()));
             }
             let stale = dead.contains_key(&pending.incarnation);
             match pending.work {
@@ -197,9 +215,7 @@ impl Committer {
                 }
                 Work::Step { input, attempt, effects } => {
                     shared.metrics.conflicts.add(1);
-                    for (id, _) in &effects.sends {
-                        shared.in_flight.take(*id);
-                    }
+                    shared.forget(&effects);
                     shared.again(input, attempt);
                 }
                 Work::Flush if stale => shared.lost_relaxed(&pending.partition),
@@ -207,16 +223,14 @@ impl Committer {
             }
         }
         shared.send(sends);
+        true
     }
 
-    /// The database failed: nobody knows what it has, so nothing of this group leaves, and
-    /// nothing more is accepted.
-    fn fail(&self, shared: &Arc<Shared>, group: Vec<Pending>, error: &rollcall_storage::Error) {
-        if !self.failed.swap(true, Ordering::Relaxed) {
-            tracing::error!(%error, "the store failed; requests are refused until a restart");
-        }
+    /// The store failed: nobody knows what it has, so nothing leaves, and nothing more is accepted.
+    fn refuse(shared: &Arc<Shared>, group: Vec<Pending>) {
         for pending in group {
-            if let Work::Step { input, .. } = pending.work {
+            if let Work::Step { input, effects, .. } = pending.work {
+                shared.forget(&effects);
                 shared.refuse(&input);
             }
         }

@@ -18,6 +18,7 @@ use arc_swap::ArcSwap;
 use parking_lot::{Mutex, RwLock};
 use rollcall_storage::{Engine as Storage, PartitionKey};
 use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
@@ -58,20 +59,28 @@ pub enum StartError {
 struct StopNote {
     /// Partitions with requests whose outcome was open.
     unsettled: Vec<String>,
-    /// Records by kind; none if they had not all been counted.
+    /// Records by kind, if they were counted.
     counts: Option<Vec<(u8, i64)>>,
 }
 
-/// A running plugin.
+/// Threads by what they do: each group may need those after it until it has ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Duty {
+    Work,
+    Flush,
+    Commit,
+}
+
+/// A running plugin. Dropped without [`Engine::stop`], it ends as in a crash: relaxed writes of
+/// the last moments are lost, and the next start recovers.
 pub struct Engine {
     shared: Arc<Shared>,
-    /// Threads that make work for the group commit.
-    workers: Mutex<Vec<JoinHandle<()>>>,
-    /// The group commit, and what has to outlive the workers.
-    last: Mutex<Vec<JoinHandle<()>>>,
+    threads: Mutex<Vec<(Duty, JoinHandle<()>)>>,
     /// One swap, roll back or table reload at a time.
     changing: Mutex<Option<Arc<Generation>>>,
     ended: Arc<AtomicBool>,
+    /// Every partition has been counted and, if need be, put down for recovery.
+    walked: Arc<AtomicBool>,
 }
 
 impl Engine {
@@ -94,10 +103,12 @@ impl Engine {
         let generation = Generation::prepare(&runtime, &config, component, &fit)?;
         note_schema(&*storage, &generation.description)?;
         let opened = storage.opened();
+        let background = Arc::new(Background::new(config.workers));
+        let unresumed = pending(&*storage)?;
         let shared = Arc::new(Shared {
-            registry: Registry::new(storage.clone(), config.live_bytes),
+            registry: Registry::new(storage.clone(), config.live_bytes, unresumed, background.clone()),
             committer: Committer::default(),
-            background: Background::new(config.workers),
+            background,
             flusher: Flusher::default(),
             in_flight: InFlight::default(),
             metrics: Metrics::new(),
@@ -105,6 +116,7 @@ impl Engine {
             sources: Mutex::new(tables),
             stopping: AtomicBool::new(false),
             closed: RwLock::new(false),
+            recovering: Mutex::default(),
             steps: AtomicU64::new(0),
             epoch: AtomicU64::new(opened.epoch),
             lost: AtomicBool::new(false),
@@ -120,7 +132,7 @@ impl Engine {
         };
         let fresh = shared.storage.partitions(None, 1)?.is_empty();
         let counts = note.as_ref().and_then(|note| note.counts.as_ref());
-        let count = counts.is_none() && !fresh;
+        let counted = fresh || counts.is_some();
         match counts {
             Some(counts) => counts.iter().for_each(|(kind, n)| shared.registry.count(*kind, *n)),
             None if fresh => {}
@@ -131,10 +143,10 @@ impl Engine {
         }
         let engine = Engine {
             shared: shared.clone(),
-            workers: Mutex::default(),
-            last: Mutex::default(),
+            threads: Mutex::default(),
             changing: Mutex::new(None),
             ended: Arc::default(),
+            walked: Arc::default(),
         };
         engine.spawn_threads()?;
         let weak = Arc::downgrade(&shared);
@@ -143,63 +155,53 @@ impl Engine {
                 shared.background.time_jumped();
             }
         }));
-        let unsettled = note.map(|note| note.unsettled).unwrap_or_default();
-        engine.work("rollcall-resume", move |shared| resume(shared, &unsettled, count))?;
+        let walked = engine.walked.clone();
+        engine.spawn(Duty::Work, "rollcall-resume", move |shared| {
+            walked.store(resume(shared, note, counted), Ordering::SeqCst);
+        })?;
         Ok(engine)
     }
 
     fn spawn(
         &self,
-        name: &str,
-        body: impl FnOnce(&Arc<Shared>) + Send + 'static,
-    ) -> Result<JoinHandle<()>, std::io::Error> {
-        let shared = self.shared.clone();
-        std::thread::Builder::new().name(name.into()).spawn(move || body(&shared))
-    }
-
-    fn work(
-        &self,
+        duty: Duty,
         name: &str,
         body: impl FnOnce(&Arc<Shared>) + Send + 'static,
     ) -> Result<(), std::io::Error> {
-        let thread = self.spawn(name, body)?;
-        self.workers.lock().push(thread);
+        let shared = self.shared.clone();
+        let thread = std::thread::Builder::new().name(name.into()).spawn(move || body(&shared))?;
+        self.threads.lock().push((duty, thread));
         Ok(())
     }
 
     fn spawn_threads(&self) -> Result<(), std::io::Error> {
-        let commit = self.spawn("rollcall-commit", |shared| shared.committer.run(shared))?;
-        self.last.lock().push(commit);
+        self.spawn(Duty::Commit, "rollcall-commit", |shared| shared.committer.run(shared))?;
+        self.spawn(Duty::Flush, "rollcall-flush", |shared| shared.flusher.run(shared))?;
+        self.spawn(Duty::Work, "rollcall-timers", |shared| shared.background.run_timers(shared))?;
+        for lane in 0..self.shared.config.workers.max(1) {
+            self.spawn(Duty::Work, &format!("rollcall-work-{lane}"), move |shared| {
+                shared.background.run_lane(shared, lane);
+            })?;
+        }
         let ended = self.ended.clone();
-        let epoch = self.spawn("rollcall-epoch", move |shared| {
+        self.spawn(Duty::Commit, "rollcall-epoch", move |shared| {
             while !ended.load(Ordering::Relaxed) {
                 std::thread::sleep(shared.runtime.tick());
                 shared.runtime.advance();
             }
-        })?;
-        self.last.lock().push(epoch);
-        self.work("rollcall-flush", |shared| shared.flusher.run(shared))?;
-        self.work("rollcall-timers", |shared| shared.background.run_timers(shared))?;
-        for lane in 0..self.shared.config.workers.max(1) {
-            self.work(&format!("rollcall-work-{lane}"), move |shared| {
-                shared.background.run_lane(shared, lane);
-            })?;
-        }
-        Ok(())
+        })
     }
 
     /// Hands a request in. Its answer comes to [`Edge::answer`] with this ticket, maybe before
     /// this returns.
     pub fn request(&self, request: Request, ticket: u64) {
-        let _open = self.shared.closed.read();
         self.shared.take(Arc::new(Input::Request { ticket, request }));
     }
 
     /// Hands in what became of a request that the engine had sent. An outcome that is not
-    /// awaited is ignored.
+    /// awaited is ignored; one that comes after the stop counts as open.
     pub fn outcome(&self, id: SendId, outcome: Outcome) {
-        let closed = self.shared.closed.read();
-        // Not taken once the engine is closed: the next start makes it good.
+        let closed = self.shared.closed.read_recursive();
         if *closed {
             return;
         }
@@ -212,7 +214,6 @@ impl Engine {
     /// Hands a document in; `done` is told whether the plugin took it, once that is durable.
     pub fn document(&self, document: Document, done: impl FnOnce(Result<(), String>) + Send + 'static) {
         let done = Mutex::new(Some(Box::new(done) as _));
-        let _open = self.shared.closed.read();
         self.shared.take(Arc::new(Input::Document { document, done }));
     }
 
@@ -318,57 +319,107 @@ impl Engine {
         while (shared.in_flight.len() > 0 || shared.background.queued() > 0) && Instant::now() < until {
             std::thread::sleep(Duration::from_millis(5));
         }
+        // Whoever might still write has to be done before the last flush.
         shared.background.stop();
-        shared.flusher.stop();
-        join(&self.workers);
-        // Waits for the steps under way; from here on nobody makes work but this thread.
+        self.join(Duty::Work);
         *shared.closed.write() = true;
+        shared.flusher.stop();
+        self.join(Duty::Flush);
+        shared.committer.wait();
         shared.flusher.flush(shared);
-        shared.committer.stop();
-        self.ended.store(true, Ordering::SeqCst);
-        join(&self.last);
+        self.end();
+        for task in shared.background.leftovers() {
+            if let Task::Again(input, _) = task {
+                shared.refuse(&input);
+            }
+        }
         if shared.committer.failed() || shared.lost.load(Ordering::Relaxed) {
             return Err(rollcall_storage::Error::Failed);
         }
-        let unsettled = shared.in_flight.partitions();
+        let walked = self.walked.load(Ordering::SeqCst);
+        if !walked && !shared.storage.opened().clean {
+            tracing::warn!("stopped before the recovery was complete: the next start begins it anew");
+            return Ok(());
+        }
+        let mut unsettled: HashSet<PartitionKey> = shared.in_flight.partitions().into_iter().collect();
+        unsettled.extend(shared.recovering.lock().drain());
         let note = StopNote {
             unsettled: unsettled.iter().map(|partition| partition.as_str().to_owned()).collect(),
-            counts: shared.registry.counts(),
+            counts: walked.then(|| shared.registry.counts()),
         };
         shared.storage.put_meta(META_STOP, &postcard::to_extend(&note, Vec::new()).unwrap_or_default())?;
         shared.storage.close()
     }
-}
 
-fn join(threads: &Mutex<Vec<JoinHandle<()>>>) {
-    let threads = std::mem::take(&mut *threads.lock());
-    for thread in threads {
-        if thread.join().is_err() {
-            tracing::error!("a thread of the engine panicked");
+    /// Waits until the threads with a duty have ended.
+    fn join(&self, duty: Duty) {
+        let (ended, others) = self.threads.lock().drain(..).partition(|(own, _)| *own == duty);
+        *self.threads.lock() = others;
+        for (_, thread) in ended {
+            // The edge may have dropped the engine from within a call.
+            if thread.thread().id() != std::thread::current().id() && thread.join().is_err() {
+                tracing::error!("a thread of the engine panicked");
+            }
         }
+    }
+
+    /// Ends all threads.
+    fn end(&self) {
+        self.shared.background.stop();
+        self.join(Duty::Work);
+        self.shared.flusher.stop();
+        self.join(Duty::Flush);
+        self.shared.committer.stop();
+        self.ended.store(true, Ordering::SeqCst);
+        self.join(Duty::Commit);
     }
 }
 
-/// Takes up what the last stop left: outboxes, open outcomes, lost relaxed writes. Counts the
-/// records if nobody has.
-fn resume(shared: &Arc<Shared>, unsettled: &[String], count: bool) {
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.shared.stopping.store(true, Ordering::SeqCst);
+        self.end();
+    }
+}
+
+/// Partitions with something in the outbox.
+fn pending(storage: &dyn Storage) -> Result<HashSet<PartitionKey>, rollcall_storage::Error> {
+    let mut pending = HashSet::new();
+    let mut after = None;
+    loop {
+        let page = storage.pending(after.as_ref(), PAGE)?;
+        let Some(last) = page.last().cloned() else { return Ok(pending) };
+        pending.extend(page);
+        after = Some(last);
+    }
+}
+
+/// Takes up what the last stop left: outboxes, open outcomes, lost relaxed writes. True if it was
+/// not stopped before the end.
+fn resume(shared: &Arc<Shared>, note: Option<StopNote>, counted: bool) -> bool {
     let opened = shared.storage.opened();
-    each_partition(
-        shared,
-        |after| shared.storage.pending(after, PAGE),
-        |partition| {
-            shared.background.push(Task::Outbox(partition));
-        },
-    );
-    for partition in unsettled {
+    for partition in note.iter().flat_map(|note| &note.unsettled) {
         if let Ok(partition) = PartitionKey::new(partition) {
-            shared.background.push(Task::Recover(partition));
+            shared.recovering.lock().insert(partition);
         }
     }
-    if opened.clean && !count {
-        return;
+    let unsettled: Vec<PartitionKey> = shared.recovering.lock().iter().cloned().collect();
+    for partition in shared.registry.unresumed() {
+        if !room(shared) {
+            return counted;
+        }
+        shared.background.push(Task::Outbox(partition));
     }
-    let all = each_partition(
+    for partition in unsettled {
+        if !room(shared) {
+            return counted;
+        }
+        shared.background.push(Task::Recover(partition));
+    }
+    if counted && opened.clean {
+        return true;
+    }
+    let complete = each_partition(
         shared,
         |after| shared.storage.partitions(after, PAGE),
         |partition| {
@@ -377,17 +428,27 @@ fn resume(shared: &Arc<Shared>, unsettled: &[String], count: bool) {
                 Err(error) => tracing::error!(%partition, %error, "a partition cannot be read"),
             }
             if !opened.clean {
-                shared.background.push(Task::Recover(partition));
+                shared.recover(partition);
             }
         },
     );
-    if all {
+    if complete {
         shared.registry.end_counting();
-        tracing::info!(epoch = opened.epoch, "every partition has been looked at");
+        tracing::info!(epoch = opened.epoch, "recovery has looked at every partition");
     }
+    complete
 }
 
-/// Walks over pages of partitions, not faster than background work gets done. False if it was cut off.
+/// Waits until there is little background work; false if the engine stops.
+fn room(shared: &Shared) -> bool {
+    while shared.background.queued() > RECOVERY_AHEAD && !shared.background.stopped() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    !shared.background.stopped()
+}
+
+/// Walks over pages of partitions, not faster than background work gets done. True if it came to
+/// the end.
 fn each_partition(
     shared: &Arc<Shared>,
     page: impl Fn(Option<&PartitionKey>) -> Result<Vec<PartitionKey>, rollcall_storage::Error>,
@@ -404,11 +465,8 @@ fn each_partition(
         };
         let Some(last) = partitions.last().cloned() else { return true };
         for partition in partitions {
-            if shared.stopping.load(Ordering::Relaxed) {
+            if !room(shared) {
                 return false;
-            }
-            while shared.background.queued() > RECOVERY_AHEAD && !shared.stopping.load(Ordering::Relaxed) {
-                std::thread::sleep(Duration::from_millis(1));
             }
             visit(partition);
         }

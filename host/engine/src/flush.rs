@@ -7,15 +7,16 @@ use crate::runner::Shared;
 use parking_lot::{Condvar, Mutex};
 use rollcall_storage::PartitionKey;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 /// Changes given to the group commit before the flusher waits for them, so that durable
 /// commits do not queue behind a long flush.
 const OPS_AT_ONCE: usize = 2000;
 
-/// Pause between two looks for expired records, and how many records one looks at.
-const SWEEP_INTERVAL: Duration = Duration::from_secs(10);
-const SWEEP_RECORDS: usize = 1000;
+/// Records looked at in each interval to see whether they have expired.
+const SWEPT_AT_ONCE: usize = 200;
+
+/// How long a record has expired before its space is freed, in milliseconds.
+const SWEEP_AFTER_MS: u64 = 60_000;
 
 #[derive(Default)]
 struct State {
@@ -42,11 +43,9 @@ impl Flusher {
         self.wake.notify_all();
     }
 
-    /// The thread: flushes at every interval, and now and then frees the space of a few
-    /// expired records.
+    /// The thread: flushes at every interval.
     pub fn run(&self, shared: &Arc<Shared>) {
-        let mut swept = Instant::now();
-        let mut after = None;
+        let mut swept = None;
         loop {
             {
                 let mut state = self.state.lock();
@@ -58,16 +57,7 @@ impl Flusher {
                 }
             }
             self.flush(shared);
-            if swept.elapsed() >= SWEEP_INTERVAL {
-                swept = Instant::now();
-                after = match shared.storage.sweep(after.as_ref(), SWEEP_RECORDS, shared.clock.now_ms()) {
-                    Ok(next) => next,
-                    Err(error) => {
-                        tracing::warn!(%error, "expired records cannot be freed");
-                        None
-                    }
-                };
-            }
+            swept = sweep(shared, swept);
         }
     }
 
@@ -95,4 +85,14 @@ impl Flusher {
         }
         shared.committer.wait();
     }
+}
+
+/// Frees the space of some records that have expired; gives the partition to go on after.
+fn sweep(shared: &Shared, after: Option<PartitionKey>) -> Option<PartitionKey> {
+    // Steps under way may have taken their time a little earlier.
+    let long_expired = shared.clock.now_ms().saturating_sub(SWEEP_AFTER_MS);
+    shared.storage.sweep(after.as_ref(), SWEPT_AT_ONCE, long_expired).unwrap_or_else(|error| {
+        tracing::error!(%error, "expired records cannot be swept");
+        None
+    })
 }

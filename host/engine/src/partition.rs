@@ -8,7 +8,7 @@ use crate::outbox::OutboxEntry;
 use crate::step::stage::Stage;
 use bytes::Bytes;
 use rollcall_storage::{Commit, Image, Op, PartitionKey, Record, Timer};
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Bound;
 
 /// Estimated cost of a tree entry beyond its key and value, in bytes.
@@ -18,7 +18,8 @@ const ENTRY_OVERHEAD: usize = 96;
 #[derive(Default)]
 struct Dirty {
     records: HashSet<Box<[u8]>>,
-    timers: HashSet<Box<[u8]>>,
+    /// With the instant that the database has for a timer of this name, if it has one.
+    timers: HashMap<Box<[u8]>, Option<u64>>,
     outbox: HashSet<u64>,
 }
 
@@ -62,6 +63,8 @@ pub(crate) struct Live {
     records: BTreeMap<Box<[u8]>, Record>,
     timers: BTreeMap<Box<[u8]>, Timer>,
     due: BTreeSet<(u64, Box<[u8]>)>,
+    /// Timers that failed, and when they are tried again.
+    paused: HashMap<Box<[u8]>, u64>,
     outbox: BTreeMap<u64, Bytes>,
     next_sequence: u64,
     persisted_wake: Option<u64>,
@@ -101,6 +104,7 @@ impl Live {
             records,
             timers,
             due,
+            paused: HashMap::new(),
             next_sequence: outbox.last_key_value().map_or(0, |(last, _)| last + 1),
             outbox,
             persisted_wake: wake,
@@ -150,18 +154,29 @@ impl Live {
 
     /// Names of up to `limit` timers due at `now`, earliest first.
     pub fn due(&self, now: u64, limit: usize) -> Vec<Vec<u8>> {
-        let due = self.due.iter().take_while(|(due, _)| *due <= now).take(limit);
-        due.map(|(_, name)| name.to_vec()).collect()
+        let due = self.due.iter().take_while(|(due, _)| *due <= now);
+        let ready = due.filter(|(_, name)| self.paused.get(name).is_none_or(|until| *until <= now));
+        ready.take(limit).map(|(_, name)| name.to_vec()).collect()
     }
 
-    /// When the earliest timer is due.
-    pub fn next_due(&self) -> Option<u64> {
-        self.due.first().map(|(due, _)| *due)
+    /// When the partition wants to be woken: for its earliest timer that is not put off.
+    pub fn next_wake(&self) -> Option<u64> {
+        let mut wake = None;
+        for (due, name) in &self.due {
+            if wake.is_some_and(|wake| wake <= *due) {
+                break;
+            }
+            let at = self.paused.get(name).map_or(*due, |until| *until.max(due));
+            wake = Some(wake.map_or(at, |wake: u64| wake.min(at)));
+        }
+        wake
     }
 
-    /// What waits in the outbox.
-    pub fn outbox(&self) -> impl Iterator<Item = (u64, &Bytes)> {
-        self.outbox.iter().map(|(sequence, payload)| (*sequence, payload))
+    /// Puts a timer off that has failed.
+    pub fn pause(&mut self, name: &[u8], until: u64) {
+        if self.timers.contains_key(name) {
+            self.paused.insert(name.into(), until);
+        }
     }
 
     /// An outbox entry, if it is still there.
@@ -217,7 +232,7 @@ impl Live {
             }
         }
         for (name, timer) in std::mem::take(&mut stage.timers) {
-            self.set_timer(&name, timer.clone());
+            let was = self.set_timer(&name, timer.clone());
             if durable {
                 self.dirty.timers.remove(name.as_slice());
                 ops.push(match timer {
@@ -225,7 +240,7 @@ impl Live {
                     None => Op::CancelTimer { name },
                 });
             } else {
-                self.dirty.timers.insert(name.into_boxed_slice());
+                self.dirty.timers.entry(name.into_boxed_slice()).or_insert(was);
             }
         }
         if let Some(sequence) = stage.consumed {
@@ -265,7 +280,7 @@ impl Live {
                 None => Op::DeleteRecord { key: key.into_vec() },
             });
         }
-        for name in dirty.timers {
+        for name in dirty.timers.into_keys() {
             ops.push(match self.timers.get(&name) {
                 Some(timer) => Op::SetTimer { name: name.into_vec(), timer: timer.clone() },
                 None => Op::CancelTimer { name: name.into_vec() },
@@ -281,7 +296,7 @@ impl Live {
     }
 
     fn commit(&mut self, ops: Vec<Op>) -> Commit {
-        let next = self.next_due();
+        let next = self.persisted_due();
         let wake = (self.persisted_wake != next).then_some(next);
         self.persisted_wake = next;
         let expected = self.version;
@@ -289,16 +304,27 @@ impl Live {
         Commit { partition: self.key.clone(), expected, ops, wake }
     }
 
-    fn set_timer(&mut self, name: &[u8], timer: Option<Timer>) {
-        if let Some(was) = self.timers.remove(name) {
+    /// When the earliest timer that the database will have is due.
+    fn persisted_due(&self) -> Option<u64> {
+        let known = self.due.iter().find(|(_, name)| !self.dirty.timers.contains_key(name));
+        let known = known.map(|(due, _)| *due);
+        self.dirty.timers.values().copied().flatten().chain(known).min()
+    }
+
+    /// Sets or removes a timer; gives when the one before was due.
+    fn set_timer(&mut self, name: &[u8], timer: Option<Timer>) -> Option<u64> {
+        let was = self.timers.remove(name);
+        if let Some(was) = &was {
             self.bytes -= ENTRY_OVERHEAD + 2 * name.len() + was.payload.len();
             self.due.remove(&(was.due, name.into()));
         }
+        self.paused.remove(name);
         if let Some(timer) = timer {
             self.bytes += ENTRY_OVERHEAD + 2 * name.len() + timer.payload.len();
             self.due.insert((timer.due, name.into()));
             self.timers.insert(name.into(), timer);
         }
+        was.map(|was| was.due)
     }
 
     fn put_outbox(&mut self, entry: &OutboxEntry, durable: bool, ops: &mut Vec<Op>) -> u64 {

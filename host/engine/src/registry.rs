@@ -3,6 +3,8 @@
 //! Invariant: there is at most one [`Live`] of a partition that is not retired, and a
 //! partition is dropped only when the database has all of it.
 
+use crate::background::{Background, Task};
+use crate::outbox::OutboxEntry;
 use crate::partition::Live;
 use parking_lot::lock_api::ArcMutexGuard;
 use parking_lot::{Mutex, RawMutex};
@@ -42,12 +44,22 @@ pub(crate) struct Registry {
     hand: AtomicUsize,
     /// While the records of the whole store are being counted: partitions that are.
     counting: Mutex<Option<HashSet<PartitionKey>>>,
+    /// Partitions whose outbox was not taken up yet since the start.
+    unresumed: Mutex<HashSet<PartitionKey>>,
+    background: Arc<Background>,
 }
 
 impl Registry {
-    pub fn new(storage: Arc<dyn Storage>, live_bytes: usize) -> Registry {
+    pub fn new(
+        storage: Arc<dyn Storage>,
+        live_bytes: usize,
+        unresumed: HashSet<PartitionKey>,
+        background: Arc<Background>,
+    ) -> Registry {
         Registry {
             storage,
+            unresumed: Mutex::new(unresumed),
+            background,
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             hasher: RandomState::new(),
             incarnations: AtomicU64::new(1),
@@ -98,6 +110,9 @@ impl Registry {
             match self.storage.load(partition, now) {
                 Ok(image) => {
                     let empty = image.is_empty();
+                    if self.unresumed.lock().remove(partition) {
+                        self.resume(partition, &image);
+                    }
                     *held = Live::new(partition.clone(), incarnation, image);
                     if let Some(counted) = self.counting.lock().as_mut() {
                         held.counted = counted.contains(partition) || empty;
@@ -115,6 +130,33 @@ impl Registry {
                 }
             }
         }
+    }
+
+    /// Takes up what a partition had in its outbox when the host stopped. Happens when it is loaded
+    /// for the first time, before any step: so old posts go before new ones, and what a step puts
+    /// there later is not taken for old.
+    fn resume(&self, partition: &PartitionKey, image: &Image) {
+        let mut sends = Vec::new();
+        for (sequence, payload) in &image.outbox {
+            let (from, sequence) = (partition.clone(), *sequence);
+            match OutboxEntry::decode(payload) {
+                Some(OutboxEntry::Post { to, .. }) => {
+                    if let Ok(to) = PartitionKey::new(&to) {
+                        self.background.push(Task::Deliver { from, sequence, to });
+                    }
+                }
+                Some(OutboxEntry::Send { token, request }) => sends.push((sequence, token.into(), request)),
+                None => tracing::error!(%partition, sequence, "unreadable outbox entry"),
+            }
+        }
+        if !sends.is_empty() {
+            self.background.push(Task::Resend { from: partition.clone(), sends });
+        }
+    }
+
+    /// Partitions whose outbox waits to be taken up.
+    pub fn unresumed(&self) -> Vec<PartitionKey> {
+        self.unresumed.lock().iter().cloned().collect()
     }
 
     /// Accounts for a change of a partition's size.
@@ -149,18 +191,22 @@ impl Registry {
         }
     }
 
-    /// Every partition has been counted.
+    /// Every partition that the store listed has been counted. One that a step emptied before is
+    /// not in that list.
     pub fn end_counting(&self) {
+        for shard in &self.shards {
+            let slots: Vec<_> = shard.lock().values().map(|slot| slot.live.clone()).collect();
+            for slot in slots {
+                self.count_partition(&mut slot.lock());
+            }
+        }
         *self.counting.lock() = None;
     }
 
-    /// Counts by kind that are not zero; none while counting is under way.
-    pub fn counts(&self) -> Option<Vec<(u8, i64)>> {
-        if self.counting.lock().is_some() {
-            return None;
-        }
+    /// Counts by kind that are not zero.
+    pub fn counts(&self) -> Vec<(u8, i64)> {
         let counts = self.kinds.iter().enumerate().map(|(kind, n)| (kind as u8, n.load(Ordering::Relaxed)));
-        Some(counts.filter(|(_, n)| *n != 0).collect())
+        counts.filter(|(_, n)| *n != 0).collect()
     }
 
     /// Records in the store whose keys start with this byte.
@@ -175,18 +221,29 @@ impl Registry {
     }
 
     /// Takes a partition out of memory because its state is not the database's. What was
-    /// computed from it must not be used.
-    pub fn retire(&self, partition: &PartitionKey, incarnation: u64) {
+    /// computed from it must not be used. True if it had relaxed changes, which are lost.
+    pub fn retire(&self, partition: &PartitionKey, incarnation: u64, now: u64) -> bool {
         let slot = {
             let mut shard = self.shard(partition).lock();
             let current = shard.get(partition).is_some_and(|slot| slot.incarnation == incarnation);
             if current { shard.remove(partition) } else { None }
         };
-        if let Some(slot) = slot {
-            let mut live = slot.live.lock();
-            live.retired = true;
-            self.bytes.fetch_sub(live.bytes(), Ordering::Relaxed);
+        let Some(slot) = slot else { return false };
+        let mut live = slot.live.lock();
+        live.retired = true;
+        self.bytes.fetch_sub(live.bytes(), Ordering::Relaxed);
+        if live.counted {
+            // What was counted is not what is there.
+            live.kinds().for_each(|kind| self.count(kind, -1));
+            match self.storage.load(partition, now) {
+                Ok(image) => {
+                    let found = Live::new(partition.clone(), incarnation, image);
+                    found.kinds().for_each(|kind| self.count(kind, 1));
+                }
+                Err(error) => tracing::error!(%partition, %error, "records cannot be counted"),
+            }
         }
+        live.is_dirty()
     }
 
     /// Drops partitions that were not used lately while there is more in memory than allowed.

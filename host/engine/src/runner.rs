@@ -21,6 +21,7 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
 use rollcall_storage::{Engine as Storage, PartitionKey};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
@@ -41,7 +42,7 @@ pub(crate) struct Shared {
     pub runtime: Runtime,
     pub registry: Registry,
     pub committer: Committer,
-    pub background: Background,
+    pub background: Arc<Background>,
     pub flusher: Flusher,
     pub in_flight: InFlight,
     pub metrics: Metrics,
@@ -49,8 +50,10 @@ pub(crate) struct Shared {
     pub sources: Mutex<Vec<(String, Arc<dyn TableSource>)>>,
     /// Requests are refused: the engine stops.
     pub stopping: AtomicBool,
-    /// Nothing from outside is taken any more. Read while an input runs, so that closing waits for it.
+    /// Held by steps from outside; true once none may begin any more.
     pub closed: RwLock<bool>,
+    /// Partitions whose `on-recovery` has yet to succeed.
+    pub recovering: Mutex<HashSet<PartitionKey>>,
     pub steps: AtomicU64,
     pub epoch: AtomicU64,
     /// Relaxed writes were lost while running: the stop does not count as orderly.
@@ -199,7 +202,7 @@ impl Shared {
             self.effect(input, None, effects, &mut sends);
             return Ok(());
         };
-        live.last_now = now;
+        live.last_now = now.max(live.last_now);
         let partition = live.key.clone();
         let commit = self.apply(&mut live, &mut stage, &mut effects);
         let kept_back = commit.is_some() || live.submitted > self.committer.durable();
@@ -207,6 +210,8 @@ impl Shared {
             let work = Work::Step { effects, input: input.clone(), attempt };
             live.submitted = self.committer.submit(partition, live.incarnation, commit, work);
         } else {
+            // Under the lock: posts of two steps must not overtake each other.
+            self.deliver(&partition, std::mem::take(&mut effects.posts));
             drop(live);
             let mut sends = Vec::new();
             self.effect(input, Some(&partition), effects, &mut sends);
@@ -235,8 +240,8 @@ impl Shared {
             let id = self.in_flight.add(Waiting { partition, token: send.token, outbox });
             effects.sends.push((id, send.request));
         }
-        if !live.firing && live.next_due() != live.wake {
-            let wake = live.next_due();
+        let wake = live.next_wake();
+        if !live.firing && wake != live.wake {
             self.background.set_wake(&live.key, live.wake, wake);
             live.wake = wake;
         }
@@ -278,12 +283,24 @@ impl Shared {
         }
         sends.extend(effects.sends);
         if let Some(from) = partition {
-            for (sequence, to) in effects.posts {
-                self.background.push(Task::Deliver { from: from.clone(), sequence, to });
-            }
+            self.deliver(from, effects.posts);
         }
         if let Some((from, sequence)) = effects.settles {
-            self.settle(&from, sequence);
+            // Not here: a step may hold that partition, and the group commit must not wait for it.
+            self.background.push(Task::Settle { from, sequence });
+        }
+    }
+
+    fn deliver(&self, from: &PartitionKey, posts: Vec<(u64, PartitionKey)>) {
+        for (sequence, to) in posts {
+            self.background.push(Task::Deliver { from: from.clone(), sequence, to });
+        }
+    }
+
+    /// Nobody waits any more for what a step wanted sent.
+    pub fn forget(&self, effects: &Effects) {
+        for (id, _) in &effects.sends {
+            self.in_flight.take(*id);
         }
     }
 
@@ -308,23 +325,33 @@ impl Shared {
     }
 
     /// A post to another partition has been dealt with there.
-    fn settle(&self, from: &PartitionKey, sequence: u64) {
-        match self.registry.hold(from, self.clock.now_ms()) {
-            Ok(mut live) => {
-                live.settle(sequence);
-                if live.is_dirty() && !live.queued_for_flush {
-                    live.queued_for_flush = true;
-                    self.flusher.add(from.clone());
-                }
-            }
-            Err(error) => tracing::error!(partition = %from, %error, "a post cannot be taken off the outbox"),
+    pub fn settle(&self, from: &PartitionKey, sequence: u64) -> Result<(), rollcall_storage::Error> {
+        let mut live = self.registry.hold(from, self.clock.now_ms())?;
+        live.settle(sequence);
+        if live.is_dirty() && !live.queued_for_flush {
+            live.queued_for_flush = true;
+            self.flusher.add(from.clone());
         }
+        Ok(())
+    }
+
+    /// Has a partition told of a recovery.
+    pub fn recover(&self, partition: PartitionKey) {
+        self.recovering.lock().insert(partition.clone());
+        self.background.push(Task::Recover(partition));
+    }
+
+    fn recover_later(&self, partition: &PartitionKey) {
+        self.recovering.lock().insert(partition.clone());
+        self.background.push_at(self.clock.now_ms() + PAUSE_MS, Task::Recover(partition.clone()));
     }
 
     /// Runs a step again after a conflict.
     pub fn again(&self, input: Arc<Input>, attempt: u32) {
         if attempt >= self.config.conflict_retries {
             tracing::error!(kind = input.kind().name(), "a step met a conflict too often");
+            self.refuse(&input);
+        } else if self.background.stopped() {
             self.refuse(&input);
         } else {
             self.background.push(Task::Again(input, attempt + 1));
@@ -340,15 +367,16 @@ impl Shared {
                     done(Err("the step failed".into()));
                 }
             }
-            // Timers, posts and kept requests stay in the store and are tried again; for the rest
-            // the plugin makes good when it is told of a recovery.
+            // Timers and posts stay in the store and are tried again; for the rest the plugin makes
+            // good when it is told of a recovery.
             Input::Timer { partition, .. } => {
                 self.background.push_at(self.clock.now_ms() + PAUSE_MS, Task::Fire(partition.clone()));
             }
-            Input::Outcome { partition, .. } => {
-                self.background.push_at(self.clock.now_ms() + PAUSE_MS, Task::Recover(partition.clone()));
+            Input::Outcome { partition, .. } | Input::Recovery { partition } => self.recover_later(partition),
+            Input::Post { from, sequence, to, .. } => {
+                let (from, sequence, to) = (from.clone(), *sequence, to.clone());
+                self.background.push(Task::Redeliver { from, sequence, to });
             }
-            Input::Post { .. } | Input::Recovery { .. } => {}
         }
     }
 
@@ -358,12 +386,20 @@ impl Shared {
         if !self.lost.swap(true, Ordering::Relaxed) {
             self.epoch.fetch_add(1, Ordering::Relaxed);
         }
-        self.background.push(Task::Fire(partition.clone()));
-        self.background.push(Task::Recover(partition.clone()));
+        self.recover(partition.clone());
     }
 
     /// Runs an input that came from outside; answers it whatever happens.
     pub fn take(self: &Arc<Self>, input: Arc<Input>) {
+        // Recursive: the edge may hand in something while it is given an answer.
+        let closed = self.closed.read_recursive();
+        if *closed {
+            match &*input {
+                Input::Request { ticket, .. } => self.edge.answer(*ticket, Answer::Busy),
+                other => self.refuse(other),
+            }
+            return;
+        }
         let busy = matches!(input.kind(), Kind::Request)
             && (self.stopping.load(Ordering::Relaxed)
                 || self.committer.failed()

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use parking_lot::{Condvar, Mutex};
 use rollcall_engine::{
     Answer, Document, Edge, Engine, EngineConfig, Failure, HostClock, Outcome, Outgoing, Peer, Reply,
-    Request, SendId, Span, StartError, TableSource, Transport,
+    Request, SendId, Span, StartError, StepLimits, TableSource, Transport,
 };
 use rollcall_storage::{Engine as Storage, Memory};
 use rollcall_test_guests::GUEST;
@@ -101,9 +101,11 @@ pub struct Host {
     next: AtomicU64,
 }
 
-/// Settings under which nothing happens by itself: relaxed writes stay in memory until a stop.
+/// Settings under which nothing happens by itself: relaxed writes stay in memory until a stop, and
+/// a busy machine does not make a step miss its deadline.
 pub fn quiet() -> EngineConfig {
     EngineConfig {
+        limits: StepLimits { deadline: Duration::from_secs(10), ..StepLimits::default() },
         flush_interval: Duration::from_secs(3600),
         compiled: Some(COMPILED.clone()),
         ..EngineConfig::default()

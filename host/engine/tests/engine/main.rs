@@ -4,5 +4,9 @@
 
 mod host;
 
+mod conflict;
 mod containment;
+mod durability;
+mod failure;
+mod posts;
 mod steps;

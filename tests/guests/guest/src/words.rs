@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::bindings::rollcall::plugin::sip::{self, Delivery, Outgoing};
 use crate::bindings::rollcall::plugin::storage::{self, Durability};
-use crate::bindings::rollcall::plugin::{clock, log, posts, random, tables, timers};
+use crate::bindings::rollcall::plugin::{clock, posts, random, tables, timers};
 use crate::script::Run;
 
 /// Steps of this instance: linear memory that nothing may depend on.
