@@ -79,6 +79,7 @@ pub struct Engine {
     /// One swap, roll back or table reload at a time.
     changing: Mutex<Option<Arc<Generation>>>,
     ended: Arc<AtomicBool>,
+    stopped: Mutex<bool>,
     /// Every partition has been counted and, if need be, put down for recovery.
     walked: Arc<AtomicBool>,
 }
@@ -146,6 +147,7 @@ impl Engine {
             threads: Mutex::default(),
             changing: Mutex::new(None),
             ended: Arc::default(),
+            stopped: Mutex::new(false),
             walked: Arc::default(),
         };
         engine.spawn_threads()?;
@@ -308,12 +310,18 @@ impl Engine {
 
     /// Stops in order: new requests are answered [`Answer::Busy`](crate::Answer::Busy), open
     /// outcomes are awaited for up to `patience`, then everything is written and the store is
-    /// marked as stopped in order. The embedder keeps handing in outcomes meanwhile.
+    /// marked as stopped in order. The embedder keeps handing in outcomes meanwhile. Calling it
+    /// again does nothing.
     ///
     /// # Errors
     /// If the store fails; the next start then counts as one after a crash.
     pub fn stop(&self, patience: Duration) -> Result<(), rollcall_storage::Error> {
         let shared = &self.shared;
+        // One at a time; a second call finds it done.
+        let mut stopped = self.stopped.lock();
+        if std::mem::replace(&mut *stopped, true) {
+            return Ok(());
+        }
         shared.stopping.store(true, Ordering::SeqCst);
         let until = Instant::now() + patience;
         while (shared.in_flight.len() > 0 || shared.background.queued() > 0) && Instant::now() < until {
@@ -326,13 +334,17 @@ impl Engine {
         shared.flusher.stop();
         self.join(Duty::Flush);
         shared.committer.wait();
-        shared.flusher.flush(shared);
-        self.end();
         for task in shared.background.leftovers() {
-            if let Task::Again(input, _) = task {
-                shared.refuse(&input);
+            match task {
+                Task::Again(input, _) => shared.refuse(&input),
+                // Otherwise the post would be delivered again after the next start.
+                Task::Settle { from, sequence } => shared.settle(&from, sequence)?,
+                // The store has what the others need.
+                _ => {}
             }
         }
+        shared.flusher.flush(shared);
+        self.end();
         if shared.committer.failed() || shared.lost.load(Ordering::Relaxed) {
             return Err(rollcall_storage::Error::Failed);
         }

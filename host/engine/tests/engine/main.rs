@@ -2,11 +2,19 @@
 //! stores that fail when they are told to, and an edge that writes everything down.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod host;
-
 mod conflict;
 mod containment;
+mod counts;
+mod crash;
 mod durability;
+mod eviction;
+mod expiry;
 mod failure;
+mod generations;
+mod host;
 mod posts;
+mod sends;
 mod steps;
+mod stop;
+mod tables;
+mod timers;
