@@ -8,7 +8,8 @@ use std::time::Duration;
 /// Limits of one step (`wit/plugin.wit`, "Bounded"). Passing one ends the step as a trap would.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StepLimits {
-    /// Wall-clock time of a step, waiting for its partition included.
+    /// Wall-clock time of a call of the component. What it waits for in an import counts (its partition,
+    /// where it enters one itself); waiting before the call does not.
     pub deadline: Duration,
     /// Linear memory of an instance, in bytes.
     pub memory: usize,
@@ -16,11 +17,11 @@ pub struct StepLimits {
     pub host_calls: u64,
     /// Writes, timers, sends and posts together.
     pub effects: usize,
-    /// Bytes of all keys, values, payloads, headers and bodies that a step stages.
+    /// Bytes of all keys, values and payloads that a step stages, and of the requests that it sends.
     pub effect_bytes: usize,
     /// Length of a key or timer name, in bytes.
     pub key_bytes: usize,
-    /// Length of a value, payload, header block or body, in bytes.
+    /// Length of a value, of a payload, or of all parts of a request together, in bytes.
     pub value_bytes: usize,
     /// Records that one `scan` returns; a larger limit asked for is cut to this.
     pub scan: u32,
