@@ -45,8 +45,6 @@ pub struct Rules {
     pub enabled: bool,
     /// Decision for a presentity without rules.
     pub default: Decision,
-    /// Test identity conditions with the fundamental identity.
-    pub map_identities: bool,
 }
 
 /// Bounds that keep one presentity or one request from using up the server.
@@ -106,12 +104,15 @@ impl Configuration {
         let publish_rate =
             presence.has("publish_rate").then(|| presence.number("publish_rate", 1, 1_000_000, 1, problems));
 
-        let rules = Section::of(whole, "", "rules", problems);
-        rules.only(&["enabled", "default", "map_identities"], problems);
+        let rules_section = Section::of(whole, "", "rules", problems);
+        rules_section.only(&["enabled", "default", "map_identities"], problems);
+        if rules_section.flag("map_identities", false, problems) {
+            let message = "found true, not supported by this version".to_owned();
+            problems.push(Problem { key: "rules.map_identities".to_owned(), message });
+        }
         let rules = Rules {
-            enabled: rules.flag("enabled", false, problems),
-            default: decision(&rules, problems),
-            map_identities: rules.flag("map_identities", false, problems),
+            enabled: rules_section.flag("enabled", false, problems),
+            default: decision(&rules_section, problems),
         };
 
         let limits = Section::of(whole, "", "limits", problems);

@@ -41,7 +41,7 @@ pub enum Command {
         #[arg(long)]
         admin: String,
     },
-    /// Go back to the generation before the last swap.
+    /// Go back to the generation before the last swap; once more undoes that.
     Rollback {
         /// Admin address of the server.
         #[arg(long)]
