@@ -188,7 +188,8 @@ impl Engine {
         let ended = self.ended.clone();
         self.spawn(Duty::Commit, "rollcall-epoch", move |shared| {
             while !ended.load(Ordering::Relaxed) {
-                std::thread::sleep(shared.runtime.tick());
+                // Woken when the engine ends.
+                std::thread::park_timeout(shared.runtime.tick());
                 shared.runtime.advance();
             }
         })
@@ -368,6 +369,7 @@ impl Engine {
         let (ended, others) = self.threads.lock().drain(..).partition(|(own, _)| *own == duty);
         *self.threads.lock() = others;
         for (_, thread) in ended {
+            thread.thread().unpark();
             // The edge may have dropped the engine from within a call.
             if thread.thread().id() != std::thread::current().id() && thread.join().is_err() {
                 tracing::error!("a thread of the engine panicked");
