@@ -41,6 +41,10 @@ test: build peers ## Run all tests
 bench: build peers ## Rollcall and Kamailio side by side under the same load
 	$(RELEASE)/rollcall-bench --server $(RELEASE)/rollcall
 
+.PHONY: bench-parts
+bench-parts: toolchain ## What each part of a step costs: SIP, boundary, logic, documents, storage
+	$(CARGO) bench --workspace --locked --bench request --bench step --bench steps --bench documents --bench engine
+
 .PHONY: fuzz
 fuzz: ## Fuzz each parser for FUZZ_SECONDS (default 60) with a nightly compiler
 	@CARGO_FUZZ_VERSION=$(CARGO_FUZZ_VERSION) sh tests/fuzz/run.sh $(FUZZ_SECONDS)
