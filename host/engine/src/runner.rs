@@ -84,16 +84,21 @@ impl Shared {
 
     fn run(self: &Arc<Self>, input: &Arc<Input>, attempt: u32, number: u64) -> Result<(), Failed> {
         let generation = self.current.load_full();
-        let mut step = Step::new(self.clone(), generation.tables.load_full(), number, self.clock.now_ms());
-        let Some(timer) =
-            self.begin(&mut step, input).map_err(|error| self.log_failure(input, number, &error))?
-        else {
-            return Ok(());
-        };
+        // The instance first, then the partition, in every step: who waits for an instance must not
+        // keep the partition that its holder waits for.
         let mut instance = generation.take(&self.runtime, &self.metrics).map_err(|error| {
             tracing::error!(%error, "no instance of the component can be made");
             Failed
         })?;
+        let mut step = Step::new(self.clone(), generation.tables.load_full(), number, self.clock.now_ms());
+        let timer = match self.begin(&mut step, input) {
+            Ok(Some(timer)) => timer,
+            nothing => {
+                drop(step);
+                generation.give(instance);
+                return nothing.map(drop).map_err(|error| self.log_failure(input, number, &error));
+            }
+        };
         instance.store.data_mut().step = Some(step);
         instance.arm(&self.runtime);
         let called = input.call(&instance.plugin, &mut instance.store, timer.as_ref());

@@ -1,6 +1,6 @@
 //! What a step is: atomic, bound to one partition, with a time and randomness of its own.
 
-use crate::host::{Event, Host, status};
+use crate::host::{Event, Host, quiet, status};
 use rollcall_engine::Answer;
 
 #[test]
@@ -105,4 +105,22 @@ fn the_outcome_of_a_request_comes_back_once_with_its_token() {
     host.fail(id);
     host.wait_for("p", "got", "timeout");
     assert_eq!(host.get("p", "times"), "1");
+}
+
+#[test]
+fn one_instance_is_enough_for_timers_posts_and_requests_of_one_partition() {
+    let mut config = quiet();
+    config.instances = 1;
+    let host = Host::with(config, rollcall_storage::Memory::new());
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            let host = &host;
+            scope.spawn(move || {
+                for n in 0..50 {
+                    host.print(&format!("enter p\nadd k 1\npost p relaxed_add k 1\ntimer t{n} 0 note fired {n}"));
+                }
+            });
+        }
+    });
+    host.wait_for("p", "k", "300");
 }
