@@ -30,6 +30,7 @@ pub(crate) struct Effects {
 }
 
 /// Why something waits for the group commit.
+#[expect(clippy::large_enum_variant, reason = "a box would cost every step an allocation")]
 pub(crate) enum Work {
     /// A step: its effects, and its input to run it again after a conflict.
     Step { effects: Effects, input: Arc<Input>, attempt: u32 },

@@ -118,7 +118,7 @@ impl Step {
 
     /// The partition, once it is entered.
     pub fn live(&self) -> Option<&Live> {
-        self.held.as_ref().map(|held| &**held)
+        self.held.as_deref()
     }
 
     /// Ends the step's hold of its partition and gives both.
