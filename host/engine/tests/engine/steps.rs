@@ -117,7 +117,9 @@ fn one_instance_is_enough_for_timers_posts_and_requests_of_one_partition() {
             let host = &host;
             scope.spawn(move || {
                 for n in 0..50 {
-                    host.print(&format!("enter p\nadd k 1\npost p relaxed_add k 1\ntimer t{n} 0 note fired {n}"));
+                    host.print(&format!(
+                        "enter p\nadd k 1\npost p relaxed_add k 1\ntimer t{n} 0 note fired {n}"
+                    ));
                 }
             });
         }
