@@ -34,7 +34,7 @@ pub(crate) struct Part {
 /// The components of a publication in the form in which they are kept.
 ///
 /// Each is canonical XML text in UTF-8 that may stand under any root which declares
-/// [`StoredDocument::namespaces`]: composing needs no XML parser. Every identifier
+/// `namespaces`: composing needs no XML parser. Every identifier
 /// (`xs:ID`) is unique in here, and where each ends is known, so that composition can
 /// make it unique among publications by putting a suffix in.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -59,7 +59,7 @@ fn utf16<'a>(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<Cow<'a, str>, Rea
         .map_err(|_| ReadError::NotWellFormed("not UTF-16"))
 }
 
-/// Production [2] of XML 1.0, of text that is Unicode already.
+/// Production 2 of XML 1.0, of text that is Unicode already.
 fn allowed(text: &[u8]) -> bool {
     // Without a way out early, so that it becomes vector code.
     let controls = text.iter().fold(false, |seen, byte| {

@@ -45,7 +45,7 @@ fn escape(value: &str, out: &mut Vec<u8>, replacement: impl Fn(u8) -> Option<&'s
     out.extend_from_slice(bytes.get(written..).unwrap_or_default());
 }
 
-/// White space of XML (production [3]).
+/// White space of XML (production 3).
 pub(super) fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
 }

@@ -123,7 +123,7 @@ fn within<'a>(raw: &'a str, open: &str, close: &str) -> Result<&'a str, ReadErro
         .ok_or(ReadError::NotWellFormed("syntax error"))
 }
 
-/// Production [23] of XML 1.0.
+/// Production 23 of XML 1.0.
 fn declaration(mut rest: &str, encoding: Encoding, text: &str) -> Result<(), ReadError> {
     const INVALID: ReadError = ReadError::NotWellFormed("invalid XML declaration");
     let mut next = || next_attribute(&mut rest);
