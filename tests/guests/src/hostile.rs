@@ -1,5 +1,5 @@
 //! What the test plugin does to its host. The plugin implements every word, and a test target
-//! that calls [`foreach_hostile`] has a test of the same name for each: a word that is missing on
+//! that calls `foreach_hostile` has a test of the same name for each: a word that is missing on
 //! either side does not compile.
 
 /// Calls a macro with the names of all hostile words.
