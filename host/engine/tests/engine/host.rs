@@ -172,8 +172,15 @@ impl Host {
 
     /// Waits until a record has a value.
     pub fn wait_for(&self, partition: &str, key: &str, value: &str) {
-        let what = format!("{value:?} under {key} of {partition}");
-        self.wait_until(&what, || self.get(partition, key) == value);
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let found = self.get(partition, key);
+            if found == value {
+                return;
+            }
+            assert!(Instant::now() < until, "{key} of {partition} is {found:?}, not {value:?}");
+            std::thread::sleep(Duration::from_millis(2));
+        }
     }
 
     /// Waits until something holds.
