@@ -10,6 +10,7 @@
 use sha2::{Digest as _, Sha256};
 use std::fmt;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use wasmtime::component::Component;
 
 /// SHA-256 of a component.
@@ -61,7 +62,11 @@ pub(crate) fn component(
 
 fn keep(component: &Component, folder: &Path, file: &Path) -> wasmtime::Result<()> {
     std::fs::create_dir_all(folder)?;
-    let partial = file.with_extension(format!("{}.partial", std::process::id()));
+    // A name of its own: two engines may compile the same component at the same time, and one must
+    // not write into what the other has put in place and mapped.
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let partial = file.with_extension(format!("{}.{number}.partial", std::process::id()));
     std::fs::write(&partial, component.serialize()?)?;
     std::fs::rename(&partial, file)?;
     Ok(())

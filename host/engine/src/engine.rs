@@ -412,12 +412,10 @@ fn pending(storage: &dyn Storage) -> Result<HashSet<PartitionKey>, rollcall_stor
 /// not stopped before the end.
 fn resume(shared: &Arc<Shared>, note: Option<StopNote>, counted: bool) -> bool {
     let opened = shared.storage.opened();
-    for partition in note.iter().flat_map(|note| &note.unsettled) {
-        if let Ok(partition) = PartitionKey::new(partition) {
-            shared.recovering.lock().insert(partition);
-        }
-    }
-    let unsettled: Vec<PartitionKey> = shared.recovering.lock().iter().cloned().collect();
+    let unsettled = note.iter().flat_map(|note| &note.unsettled);
+    let unsettled: Vec<PartitionKey> = unsettled.filter_map(|name| PartitionKey::new(name).ok()).collect();
+    // All at once: a stop before they have been told must write them down again.
+    shared.recovering.lock().extend(unsettled.iter().cloned());
     for partition in shared.registry.unresumed() {
         if !room(shared) {
             return counted;

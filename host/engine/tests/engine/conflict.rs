@@ -102,6 +102,7 @@ fn a_post_that_met_too_many_conflicts_is_delivered_later_and_in_order() {
     store.next_apply([Fault::Conflict; 9]);
     host.print("enter p\nrelax x 1\npost q note k 1");
     host.wait_until("conflicts", || host.engine.metrics().conflicts.get() == 9);
+    host.settle();
     host.print("enter p\nrelax x 1\npost q note k 2");
     assert_eq!(host.get("q", "k"), "-");
     host.wait_until("delivery", || {

@@ -135,7 +135,7 @@ fn swaps_under_load_lose_no_request_and_no_write() {
                 let (host, done) = (&host, &done);
                 scope.spawn(move || {
                     let mut count = 0_u64;
-                    while !done.load(Ordering::Relaxed) {
+                    while !done.load(Ordering::Relaxed) || count == 0 {
                         let answer = host.run(&format!("enter p{n}\nadd k 1\npost q{n} relaxed_add k 1"));
                         assert!(matches!(answer, Answer::Reply(_)), "{answer:?}");
                         count += 1;

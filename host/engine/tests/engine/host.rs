@@ -8,17 +8,15 @@ use rollcall_engine::{
 };
 use rollcall_storage::{Engine as Storage, Memory};
 use rollcall_test_guests::GUEST;
-use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 /// How long a test waits for what has to come.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Compiled components, shared by all tests of a run.
-static COMPILED: LazyLock<PathBuf> =
-    LazyLock::new(|| std::env::temp_dir().join(format!("rollcall-engine-test-{}", std::process::id())));
+/// Compiled components, shared by all tests, in cargo's target folder.
+const COMPILED: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/compiled");
 
 /// What the engine did, in order.
 #[derive(Clone, Debug, PartialEq)]
@@ -107,7 +105,7 @@ pub fn quiet() -> EngineConfig {
     EngineConfig {
         limits: StepLimits { deadline: Duration::from_secs(10), ..StepLimits::default() },
         flush_interval: Duration::from_secs(3600),
-        compiled: Some(COMPILED.clone()),
+        compiled: Some(COMPILED.into()),
         ..EngineConfig::default()
     }
 }
@@ -174,8 +172,15 @@ impl Host {
 
     /// Waits until a record has a value.
     pub fn wait_for(&self, partition: &str, key: &str, value: &str) {
-        let what = format!("{value:?} under {key} of {partition}");
-        self.wait_until(&what, || self.get(partition, key) == value);
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let found = self.get(partition, key);
+            if found == value {
+                return;
+            }
+            assert!(Instant::now() < until, "{key} of {partition} is {found:?}, not {value:?}");
+            std::thread::sleep(Duration::from_millis(2));
+        }
     }
 
     /// Waits until something holds.

@@ -67,6 +67,8 @@ fn an_outcome_whose_step_fails_leads_to_a_recovery() {
     let (id, _) = host.edge.wait_for_sends(1).remove(0);
     host.fail(id);
     host.wait_until("trap", || host.engine.metrics().traps.get() == 1);
-    host.clock.advance(5_000);
-    host.wait_for("p", "recovered", "1");
+    host.wait_until("recovery", || {
+        host.clock.advance(5_000);
+        host.get("p", "recovered") == "1"
+    });
 }
