@@ -125,6 +125,7 @@ impl Committer {
         let mut dead: HashMap<u64, u64> = HashMap::new();
         let window = shared.config.group_window;
         let mut company = false;
+        let mut last = None::<Instant>;
         loop {
             let group = {
                 let mut queue = self.queue.lock();
@@ -134,7 +135,9 @@ impl Committer {
                     }
                     self.wake.wait(&mut queue);
                 }
-                if company && !window.is_zero() && queue.pending.len() < GROUP && !queue.stopping {
+                // Commits that follow each other closely share a sync; a lone one does not wait.
+                let close = last.is_some_and(|last| last.elapsed() < 2 * window);
+                if (company || close) && !window.is_zero() && queue.pending.len() < GROUP && !queue.stopping {
                     drop(queue);
                     std::thread::sleep(window);
                     queue = self.queue.lock();
@@ -151,6 +154,7 @@ impl Committer {
                 self.done.notify_all();
                 continue;
             }
+            last = Some(Instant::now());
             let durable = self.durable.fetch_add(size, Ordering::Release) + size;
             dead.retain(|_, last| *last > durable);
             // Locked, so that a waiter between its check and its sleep is not missed.

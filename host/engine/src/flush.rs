@@ -12,8 +12,10 @@ use std::sync::Arc;
 /// commits do not queue behind a long flush.
 const OPS_AT_ONCE: usize = 2000;
 
-/// Records looked at in each interval to see whether they have expired.
-const SWEPT_AT_ONCE: usize = 200;
+/// Intervals between two looks for expired records, and records looked at: a look walks over old
+/// versions, too, and writers wait for it.
+const SWEEP_EVERY: u32 = 20;
+const SWEPT_AT_ONCE: usize = 100;
 
 /// How long a record has expired before its space is freed, in milliseconds.
 const SWEEP_AFTER_MS: u64 = 60_000;
@@ -46,6 +48,7 @@ impl Flusher {
     /// The thread: flushes at every interval.
     pub fn run(&self, shared: &Arc<Shared>) {
         let mut swept = None;
+        let mut interval = 0_u32;
         loop {
             {
                 let mut state = self.state.lock();
@@ -57,7 +60,10 @@ impl Flusher {
                 }
             }
             self.flush(shared);
-            swept = sweep(shared, swept);
+            interval = interval.wrapping_add(1);
+            if interval.is_multiple_of(SWEEP_EVERY) {
+                swept = sweep(shared, swept);
+            }
         }
     }
 

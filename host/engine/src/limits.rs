@@ -58,7 +58,8 @@ pub struct EngineConfig {
     pub workers: usize,
     /// Longest time that a relaxed write stays in memory only.
     pub flush_interval: Duration,
-    /// How long the group commit waits for company after a group of more than one. Zero for never.
+    /// How long the group commit waits for company where commits follow each other closely: after a group
+    /// of more than one, or of one that ended less than twice this long ago. Zero for never.
     pub group_window: Duration,
     /// Bytes of records kept in memory, estimated; least recently used partitions leave first.
     pub live_bytes: usize,
@@ -78,7 +79,7 @@ impl Default for EngineConfig {
             instances: 32,
             workers: 2,
             flush_interval: Duration::from_millis(500),
-            group_window: Duration::from_micros(500),
+            group_window: Duration::from_millis(1),
             live_bytes: 512 << 20,
             pending_commits: 20_000,
             conflict_retries: 8,
