@@ -1,5 +1,7 @@
 //! Entry points for a fuzzer. They return if all is well and panic if a promise is broken.
 
+use crate::core::Request;
+use crate::transport::route;
 use crate::wire::{Framer, Message, NameAddr, SipUri, Unit};
 
 /// Any datagram: reading it must not panic, and what is read must lie within the message and read the same
@@ -37,5 +39,22 @@ pub fn stream(data: &[u8]) {
         if let Unit::Message(bytes) = unit {
             wire(&bytes);
         }
+    }
+}
+
+/// Any route set and remote target, as peers put them into a dialog: choosing the first hop must not panic, and
+/// what goes out keeps its line ends.
+pub fn routing(data: &[u8]) {
+    let cut = memchr::memchr(0, data).unwrap_or(data.len());
+    let (uri, routes) = data.split_at(cut);
+    let mut headers = b"Route: ".to_vec();
+    headers.extend(routes.iter().filter(|byte| !matches!(byte, b'\r' | b'\n' | 0)));
+    headers.extend_from_slice(b"\r\nEvent: presence\r\n");
+    let uri = String::from_utf8_lossy(uri).into_owned();
+    let mut request =
+        Request { method: "NOTIFY".to_owned(), uri, headers: headers.into(), ..Request::default() };
+    if route(&mut request).is_ok() {
+        assert!(request.headers.ends_with(b"\r\n"), "a header block without its end");
+        assert!(!request.headers.starts_with(b"\r\n"), "an empty line in the header block");
     }
 }

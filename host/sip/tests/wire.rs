@@ -34,6 +34,7 @@ proptest! {
     #[test]
     fn any_bytes_are_read_without_panic(data in prop::collection::vec(any::<u8>(), 0..600)) {
         fuzzing::wire(&data);
+        fuzzing::routing(&data);
         fuzzing::stream(&data);
     }
 
