@@ -60,6 +60,8 @@ impl Process {
     #[must_use]
     pub fn start(mut command: Command) -> Self {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        // Ctrl-C goes to everyone in the terminal's group; the server shall get one signal only, ours.
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let child = match command.spawn() {
             Ok(child) => child,
             Err(why) => panic!("cannot run {}: {why}", command.get_program().display()),
