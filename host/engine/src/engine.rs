@@ -301,7 +301,8 @@ impl Engine {
                 .map(|kind| (kind.name.clone(), shared.registry.counted(kind.prefix)))
                 .collect(),
             timers: shared.background.waiting(),
-            outbox: shared.background.queued(),
+            outbox: shared.registry.outbox(),
+            tasks: shared.background.queued(),
             sends_in_flight: shared.in_flight.len(),
             pending_commits: shared.committer.pending() as usize,
             idle_instances: generation.idle(),

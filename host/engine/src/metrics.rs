@@ -146,6 +146,8 @@ pub struct Gauges {
     pub timers: usize,
     /// Posts and kept requests that wait.
     pub outbox: usize,
+    /// Timers, posts, recoveries and steps run again that wait for a thread.
+    pub tasks: usize,
     /// Requests sent whose outcome is open.
     pub sends_in_flight: usize,
     /// Commits that wait for the disk.

@@ -39,6 +39,13 @@ pub(crate) struct Applied {
     pub sends: Vec<Option<u64>>,
 }
 
+/// How much a partition holds.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Size {
+    pub bytes: usize,
+    pub outbox: usize,
+}
+
 /// One partition in memory.
 pub(crate) struct Live {
     pub key: PartitionKey,
@@ -113,9 +120,9 @@ impl Live {
         }
     }
 
-    /// Estimated size in memory.
-    pub fn bytes(&self) -> usize {
-        self.bytes
+    /// What it takes in memory, estimated, and what waits in its outbox.
+    pub fn size(&self) -> Size {
+        Size { bytes: self.bytes, outbox: self.outbox.len() }
     }
 
     /// Whether the database lacks relaxed changes.

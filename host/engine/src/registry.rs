@@ -5,7 +5,7 @@
 
 use crate::background::{Background, Task};
 use crate::outbox::OutboxEntry;
-use crate::partition::Live;
+use crate::partition::{Live, Size};
 use parking_lot::lock_api::ArcMutexGuard;
 use parking_lot::{Mutex, RawMutex};
 use rollcall_storage::{Engine as Storage, Error, Image, PartitionKey};
@@ -39,6 +39,7 @@ pub(crate) struct Registry {
     hasher: RandomState,
     incarnations: AtomicU64,
     bytes: AtomicUsize,
+    outbox: AtomicUsize,
     live_bytes: usize,
     kinds: Vec<AtomicI64>,
     hand: AtomicUsize,
@@ -64,6 +65,7 @@ impl Registry {
             hasher: RandomState::new(),
             incarnations: AtomicU64::new(1),
             bytes: AtomicUsize::new(0),
+            outbox: AtomicUsize::new(0),
             live_bytes,
             kinds: (0..KINDS).map(|_| AtomicI64::new(0)).collect(),
             hand: AtomicUsize::new(0),
@@ -120,7 +122,7 @@ impl Registry {
                             counted.insert(partition.clone());
                         }
                     }
-                    self.bytes.fetch_add(held.bytes(), Ordering::Relaxed);
+                    self.resized(Size::default(), held.size());
                     return Ok(held);
                 }
                 Err(error) => {
@@ -160,12 +162,18 @@ impl Registry {
     }
 
     /// Accounts for a change of a partition's size.
-    pub fn resized(&self, before: usize, after: usize) {
-        if after >= before {
-            self.bytes.fetch_add(after - before, Ordering::Relaxed);
-        } else {
-            self.bytes.fetch_sub(before - after, Ordering::Relaxed);
+    pub fn resized(&self, before: Size, after: Size) {
+        // Wrapping, as atomics do: each difference is taken back by a later one.
+        self.bytes.fetch_add(after.bytes.wrapping_sub(before.bytes), Ordering::Relaxed);
+        if after.outbox != before.outbox {
+            self.outbox.fetch_add(after.outbox.wrapping_sub(before.outbox), Ordering::Relaxed);
         }
+    }
+
+    /// Posts and kept requests that wait. Partitions with any stay in memory, so this is all once the
+    /// outboxes found at the start have been taken up.
+    pub fn outbox(&self) -> usize {
+        self.outbox.load(Ordering::Relaxed)
     }
 
     /// Counts records by kind.
@@ -231,7 +239,7 @@ impl Registry {
         let Some(slot) = slot else { return false };
         let mut live = slot.live.lock();
         live.retired = true;
-        self.bytes.fetch_sub(live.bytes(), Ordering::Relaxed);
+        self.resized(live.size(), Size::default());
         if live.counted {
             // What was counted is not what is there.
             live.kinds().for_each(|kind| self.count(kind, -1));
@@ -261,11 +269,11 @@ impl Registry {
                     return true;
                 }
                 let Some(mut live) = slot.live.try_lock() else { return true };
-                if live.is_dirty() || live.submitted > durable {
+                if live.is_dirty() || live.submitted > durable || live.size().outbox > 0 {
                     return true;
                 }
                 live.retired = true;
-                self.bytes.fetch_sub(live.bytes(), Ordering::Relaxed);
+                self.resized(live.size(), Size::default());
                 false
             });
         }

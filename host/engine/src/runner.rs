@@ -235,9 +235,9 @@ impl Shared {
         if !stage.writes() && !stage.durable() && stage.sends.is_empty() {
             return None;
         }
-        let before = live.bytes();
+        let before = live.size();
         let applied = live.apply(stage, |kind, change| self.registry.count(kind, change));
-        self.registry.resized(before, live.bytes());
+        self.registry.resized(before, live.size());
         let posts = std::mem::take(&mut stage.posts).into_iter().map(|post| post.to);
         effects.posts = applied.posts.into_iter().zip(posts).collect();
         for (send, outbox) in std::mem::take(&mut stage.sends).into_iter().zip(applied.sends) {
@@ -332,7 +332,9 @@ impl Shared {
     /// A post to another partition has been dealt with there.
     pub fn settle(&self, from: &PartitionKey, sequence: u64) -> Result<(), rollcall_storage::Error> {
         let mut live = self.registry.hold(from, self.clock.now_ms())?;
+        let before = live.size();
         live.settle(sequence);
+        self.registry.resized(before, live.size());
         if live.is_dirty() && !live.queued_for_flush {
             live.queued_for_flush = true;
             self.flusher.add(from.clone());

@@ -39,7 +39,7 @@ fn a_failing_recovery_is_tried_again_also_after_an_orderly_stop() {
     drop(host);
     let host = Host::on(disk.open());
     host.wait_until("failure", || host.engine.metrics().traps.get() >= 1);
-    host.wait_until("walk", || host.engine.gauges().outbox == 0);
+    host.wait_until("walk", || host.engine.gauges().tasks == 0);
     std::thread::sleep(Duration::from_millis(20));
     host.stop();
     drop(host);

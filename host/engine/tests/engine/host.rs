@@ -196,7 +196,7 @@ impl Host {
     pub fn settle(&self) {
         self.wait_until("rest", || {
             let gauges = self.engine.gauges();
-            gauges.outbox == 0 && gauges.pending_commits == 0
+            gauges.tasks == 0 && gauges.pending_commits == 0
         });
     }
 

@@ -72,3 +72,15 @@ fn an_outcome_whose_step_fails_leads_to_a_recovery() {
         host.get("p", "recovered") == "1"
     });
 }
+
+#[test]
+fn the_outbox_is_counted_until_it_is_answered() {
+    let host = Host::new();
+    host.print("enter p\nput k 1\nkeep TEST outcome sent\nkeep TEST outcome sent");
+    host.edge.wait_for_sends(2);
+    assert_eq!(host.engine.gauges().outbox, 2);
+    for id in host.edge.sends().into_iter().map(|(id, _)| id) {
+        host.engine.outcome(id, rollcall_engine::Outcome::Failed(rollcall_engine::Failure::Timeout));
+    }
+    host.wait_until("the outbox is empty", || host.engine.gauges().outbox == 0);
+}

@@ -47,6 +47,11 @@ impl Source for Arc<Engine> {
         page.gauges("records", "Live records by kind", records)?;
         page.gauge("timers", "Partitions that wait for a timer", now.timers as u64)?;
         page.gauge("outbox_depth", "Posts and kept requests that wait", now.outbox as u64)?;
+        page.gauge(
+            "background_tasks",
+            "Timers, posts and recoveries that wait for a thread",
+            now.tasks as u64,
+        )?;
         page.gauge("sends_in_flight", "Requests sent without outcome", now.sends_in_flight as u64)?;
         page.gauge("pending_commits", "Commits that wait for the disk", now.pending_commits as u64)?;
         page.gauge("idle_instances", "Idle instances of the component", now.idle_instances as u64)?;
