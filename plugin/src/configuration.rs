@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use crate::composition;
 use crate::pidf;
 
 /// A value that does not fit.
@@ -71,6 +72,8 @@ pub struct Configuration {
     pub notify_interval: u64,
     /// Publications of a presentity that are taken a minute; none for no limit.
     pub publish_rate: Option<u32>,
+    /// How publications become one document.
+    pub composition: composition::Policy,
     /// Presence rules.
     pub rules: Rules,
     /// Bounds.
@@ -131,6 +134,7 @@ impl Configuration {
             expires,
             notify_interval: u64::from(notify_interval) * 1_000,
             publish_rate,
+            composition: composition::Policy::DEFAULT,
             rules,
             limits,
         }

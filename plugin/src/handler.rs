@@ -89,6 +89,7 @@ impl Presence {
             (Some(&keys::SUBSCRIPTION), Some(id)) => expiry::subscription(&mut step, id),
             (Some(&keys::POSITION), Some(id)) => delivery::retry(&mut step, id),
             _ if name == keys::THROTTLE_TIMER => fanout::throttle_ended(&mut step),
+            _ if name == keys::UNTIL_TIMER => publication::until(&mut step),
             _ => step.host.log(Level::Warn, "timer of an unknown name ignored", &[("presentity", partition)]),
         }
     }

@@ -18,7 +18,8 @@
 //! The secret is eight plain bytes; every other record begins with the number of its schema.
 //!
 //! Timers are named alike: `p` + id and `s` + id end a publication or subscription, `n` + id
-//! ends the wait that a watcher asked for, `t` starts the throttled rest of a fan-out.
+//! ends the wait that a watcher asked for, `t` starts the throttled rest of a fan-out, `u` takes
+//! out of the document what ends by itself (`until`).
 
 /// A publication.
 pub const PUBLICATION: u8 = b'p';
@@ -36,6 +37,8 @@ pub const RATE: &[u8] = b"r";
 pub const SECRET: &[u8] = b"k";
 /// Name of the timer of throttled notifications.
 pub const THROTTLE_TIMER: &[u8] = b"t";
+/// Name of the timer of what ends by itself in the document.
+pub const UNTIL_TIMER: &[u8] = b"u";
 
 /// First bytes of keys and what the operator calls the records behind them.
 pub const KINDS: &[(u8, &str)] = &[

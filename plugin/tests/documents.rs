@@ -4,9 +4,9 @@
 
 mod support;
 
-use rollcall_plugin::composition::{Composed, Source, compose, neutral, render};
+use rollcall_plugin::composition::{Composed, Policy, Rule, compose, neutral, render};
 use rollcall_plugin::pidf::{Kind, Limits, ReadError, StoredDocument, read};
-use support::{compose_bodies, contribution, documents, presence, validate, wellformed};
+use support::{compose_at, compose_bodies, contribution, documents, presence, source, validate, wellformed};
 
 const ENTITY: &str = "sip:alice@example.com";
 
@@ -15,7 +15,7 @@ fn refused(body: &[u8]) -> ReadError {
 }
 
 fn alone(body: &[u8]) -> String {
-    compose_bodies(&[("a", body)])
+    compose_bodies(&[(0, body)])
 }
 
 #[test]
@@ -43,20 +43,22 @@ fn rfc_examples_compose_together() {
         .filter(|(name, body)| name != "rfc4480-01.xml" && read(body, &Limits::DEFAULT).is_ok())
         .map(|(_, body)| body)
         .collect();
-    let names: Vec<String> = (0..bodies.len()).map(|number| number.to_string()).collect();
-    let all: Vec<(&str, &[u8])> =
-        names.iter().zip(&bodies).map(|(name, body)| (name.as_str(), body.as_slice())).collect();
     // Each one twice, under names of its own: identifiers clash all over.
-    let again: Vec<String> = names.iter().map(|name| format!("again {name}")).collect();
-    let twice = again.iter().zip(&bodies).map(|(name, body)| (name.as_str(), body.as_slice()));
-    let all: Vec<(&str, &[u8])> = all.into_iter().chain(twice).collect();
-    validate(&[compose_bodies(&all)]);
+    let twice = bodies.iter().chain(&bodies);
+    let all: Vec<(u64, &[u8])> = (0..).zip(twice).map(|(name, body)| (name, body.as_slice())).collect();
+    let rules = [Rule::All, Rule::Newest, Rule::Merge, Rule::MergeNewest];
+    let policies = rules.map(|rule| Policy { tuples: rule, persons: rule, devices: rule });
+    let rendered: Vec<String> = policies
+        .iter()
+        .flat_map(|policy| [0, 1_124_125_200_000, u64::MAX].map(|now| compose_at(&all, policy, now)))
+        .collect();
+    validate(&rendered);
 }
 
 #[test]
 fn pidf_01_entity_is_what_the_watcher_asked_for() {
     let content = contribution(&presence("<tuple id=\"a\"><status><basic>open</basic></status></tuple>"));
-    let composed = compose(&[Source { id: "a", order: 0, document: &content }]);
+    let composed = compose(&[source(0, &content)], &Policy::DEFAULT, 0);
     let text = String::from_utf8(composed.render("pres:a&b\"<@example.com")).unwrap();
     assert!(text.contains(" entity=\"pres:a&amp;b&quot;&lt;@example.com\""), "{text}");
     let kept = composed.as_bytes().to_vec();
@@ -138,7 +140,7 @@ fn pub_12_equal_tuple_ids_do_not_clobber_each_other() {
     let one = presence("<tuple id='phone'><status><basic>open</basic></status></tuple>");
     let two = presence("<tuple id='phone'><status><basic>closed</basic></status></tuple>");
     let other_case = presence("<tuple id='PHONE'><status><basic>open</basic></status></tuple>");
-    let all = [("1", one.as_bytes()), ("2", two.as_bytes()), ("3", other_case.as_bytes())];
+    let all = [(1, one.as_bytes()), (2, two.as_bytes()), (3, other_case.as_bytes())];
     let text = compose_bodies(&all);
     validate(&[&text]);
     assert_eq!(text.matches("<tuple id=\"phone-").count(), 2);
@@ -155,8 +157,8 @@ fn pidf_24_a_tuple_keeps_its_id_whatever_comes_and_goes() {
     };
     let body = |note: &str| presence(&format!("<tuple id='t'><status/><note>{note}</note></tuple>"));
     let (mine, changed, other) = (body("mine"), body("mine, changed"), body("other"));
-    let first = id(&compose_bodies(&[("k", mine.as_bytes())]), "mine");
-    let later = compose_bodies(&[("a", other.as_bytes()), ("k", changed.as_bytes())]);
+    let first = id(&compose_bodies(&[(7, mine.as_bytes())]), "mine");
+    let later = compose_bodies(&[(1, other.as_bytes()), (7, changed.as_bytes())]);
     assert_eq!(id(&later, "mine"), first);
     assert_ne!(id(&later, "other"), first);
 }
@@ -292,7 +294,7 @@ fn pidf_26_no_document_type_and_bounded_everything() {
 
 #[test]
 fn sub_36_no_source_gives_a_valid_document() {
-    let text = String::from_utf8(compose(&[]).render(ENTITY)).unwrap();
+    let text = String::from_utf8(compose(&[], &Policy::DEFAULT, 0).render(ENTITY)).unwrap();
     assert!(!text.contains("<tuple"));
     validate(&[text]);
 }

@@ -7,9 +7,9 @@ mod support;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
-use rollcall_plugin::composition::{Source, compose};
+use rollcall_plugin::composition::{Policy, Source, compose};
 use rollcall_plugin::pidf::{Limits, StoredDocument, read};
-use support::{presence, validate};
+use support::{presence, source, validate};
 
 const ENTITY: &str = "sip:alice@example.com";
 
@@ -147,7 +147,7 @@ fn contribution(body: &str) -> StoredDocument {
 }
 
 fn composed(document: &StoredDocument) -> String {
-    String::from_utf8(compose(&[Source { id: "s", order: 0, document }]).render(ENTITY)).unwrap()
+    String::from_utf8(compose(&[source(0, document)], &Policy::DEFAULT, 0).render(ENTITY)).unwrap()
 }
 
 /// A composed document without the suffixes of its source.
@@ -208,7 +208,7 @@ proptest! {
         *at.get_mut(&mut kept) = byte;
         for bytes in [bytes, kept] {
             if let Some(content) = StoredDocument::from_bytes(&bytes) {
-                let _ = compose(&[Source { id: "s", order: 0, document: &content }]);
+                let _ = compose(&[source(0, &content)], &Policy::DEFAULT, 0);
             }
         }
     }
@@ -219,20 +219,19 @@ proptest! {
         swaps in vec((any::<prop::sample::Index>(), any::<prop::sample::Index>()), 0..6),
     ) {
         let contents: Vec<StoredDocument> = bodies.iter().map(|(body, _)| contribution(body)).collect();
-        // Two of the names are equal, which composition survives as well.
-        let names = ["a", "b", "c", "c"];
+        let names = [3, 1, 2, 0];
         let mut sources: Vec<Source<'_>> = contents
             .iter()
             .zip(&bodies)
             .zip(names)
-            .map(|((document, (_, order)), id)| Source { id, order: *order, document })
+            .map(|((document, (_, order)), id)| Source { id, order: *order, published: 3 - order, document })
             .collect();
-        let before = compose(&sources);
+        let before = compose(&sources, &Policy::DEFAULT, 0);
         for (a, b) in swaps {
             let (a, b) = (a.index(sources.len()), b.index(sources.len()));
             sources.swap(a, b);
         }
-        prop_assert_eq!(compose(&sources), before);
+        prop_assert_eq!(compose(&sources, &Policy::DEFAULT, 0), before);
     }
 }
 
@@ -247,8 +246,8 @@ fn pidf_15_what_is_sent_is_valid() {
     let rendered: Vec<String> = (0..150)
         .map(|_| {
             let bodies = strategy.new_tree(&mut runner).unwrap().current();
-            let names = ["a", "b", "c"];
-            let bodies: Vec<(&str, &[u8])> =
+            let names = [0, 1, 2];
+            let bodies: Vec<(u64, &[u8])> =
                 names.into_iter().zip(bodies.iter().map(String::as_bytes)).collect();
             support::compose_bodies(&bodies)
         })

@@ -4,15 +4,18 @@
 //! what has a place in the schema comes out canonical and in the schema's order, what has
 //! none is left out, elements of other namespaces are passed on.
 
+pub(crate) mod canonical;
 mod component;
 mod document;
 mod encoding;
 mod error;
 #[doc(hidden)]
 pub mod fuzzing;
+pub(crate) mod instant;
 mod lexical;
 mod limits;
 pub(crate) mod namespaces;
+pub(crate) mod occurrence;
 mod place;
 mod reader;
 mod scope;

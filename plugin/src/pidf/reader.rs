@@ -7,6 +7,7 @@ use quick_xml::events::Event;
 
 use super::component::{Class, Finished, Pending};
 use super::encoding::{self, Encoding};
+use super::instant;
 use super::lexical::{
     attribute_value, escape_text, is_blank, is_name, is_space, next_attribute, normalise_lines,
     resolve_reference, split_name,
@@ -14,7 +15,7 @@ use super::lexical::{
 use super::namespaces::PIDF_INDEX;
 use super::place::{self, Place};
 use super::scope::{Attribute, Namespace, Scope};
-use super::values::{is_language, is_priority, is_timestamp};
+use super::values::{is_language, priority};
 use super::writer::{Output, Writer};
 use super::{Document, Kind, Limits, ReadError, StoredDocument};
 
@@ -362,10 +363,11 @@ impl<'a> Reader<'a, '_> {
             }
             // RFC 3863 section 4.1.5: out of range is as if absent.
             Class::Contact => self.attributes.retain_mut(|a| {
-                let priority = a.value.trim();
-                let valid = a.namespace == Namespace::None && a.local == "priority" && is_priority(priority);
-                if valid && priority.len() != a.value.len() {
-                    a.value = Cow::Owned(priority.to_owned());
+                let value = a.value.trim();
+                let valid =
+                    a.namespace == Namespace::None && a.local == "priority" && priority(value).is_some();
+                if valid && value.len() != a.value.len() {
+                    a.value = Cow::Owned(value.to_owned());
                 }
                 valid
             }),
@@ -470,7 +472,7 @@ impl<'a> Reader<'a, '_> {
             let trimmed = value.trim_ascii();
             let valid = match class {
                 Class::Basic => trimmed == b"open" || trimmed == b"closed",
-                Class::Timestamp => is_timestamp(&trimmed.to_ascii_uppercase()),
+                Class::Timestamp => instant::parse(&trimmed.to_ascii_uppercase()).is_some(),
                 _ => !trimmed.is_empty(),
             };
             if !valid {

@@ -7,7 +7,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use rollcall_plugin::composition::{Source, compose};
+use rollcall_plugin::composition::{Policy, Source, compose};
 use rollcall_plugin::pidf::{Limits, StoredDocument, read};
 
 /// A document around `content`, with the prefixes `dm` and `r`.
@@ -34,13 +34,22 @@ pub fn contribution(body: &str) -> StoredDocument {
     read(body.as_bytes(), &Limits::DEFAULT).unwrap().content
 }
 
-/// Publications under their names, composed.
-pub fn compose_bodies(bodies: &[(&str, &[u8])]) -> String {
+/// Publications, composed as at the beginning of time, when nothing is over yet. The number of
+/// each is its name, its age and its place among the others.
+pub fn compose_bodies(bodies: &[(u64, &[u8])]) -> String {
+    compose_at(bodies, &Policy::DEFAULT, 0)
+}
+
+pub fn compose_at(bodies: &[(u64, &[u8])], policy: &Policy, now: u64) -> String {
     let contents: Vec<StoredDocument> =
         bodies.iter().map(|(_, body)| read(body, &Limits::DEFAULT).unwrap().content).collect();
     let sources: Vec<Source<'_>> =
-        bodies.iter().zip(&contents).map(|((id, _), document)| Source { id, order: 0, document }).collect();
-    String::from_utf8(compose(&sources).render("sip:alice@example.com")).unwrap()
+        bodies.iter().zip(&contents).map(|((id, _), document)| source(*id, document)).collect();
+    String::from_utf8(compose(&sources, policy, now).render("sip:alice@example.com")).unwrap()
+}
+
+pub fn source(id: u64, document: &StoredDocument) -> Source<'_> {
+    Source { id, order: id, published: id, document }
 }
 
 fn xmllint() -> Command {
