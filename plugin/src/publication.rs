@@ -60,9 +60,9 @@ pub fn handle(
         (Some((_, _, record)), None) if seconds > 0 => refresh(&mut step, tag, &record, seconds),
         (Some(_), _) if seconds == 0 => remove(&mut step, tag.id),
         (Some((_, publication, record)), Some(content)) => {
-            store(&mut step, tag, Some((publication, &record)), &content, seconds)?;
+            store(&mut step, tag, Some((publication, &record)), content, seconds)?;
         }
-        (None, Some(content)) if seconds > 0 => store(&mut step, tag, None, &content, seconds)?,
+        (None, Some(content)) if seconds > 0 => store(&mut step, tag, None, content, seconds)?,
         // A body that is to live for no time was checked and is dropped (PUB-14).
         (None | Some(_), _) => {}
     }
@@ -134,21 +134,29 @@ fn store(
     step: &mut Step<'_>,
     tag: EntityTag,
     previous: Option<(Publication, &[u8])>,
-    content: &StoredDocument,
+    mut content: StoredDocument,
     seconds: u32,
 ) -> Result<(), Refusal> {
     let expires = lifetime::end(step.now, seconds);
     let now = step.now;
     if let Some((before, record)) = previous {
-        let document = content.to_bytes();
+        let former =
+            records::decode_with_tail::<Publication>(record).map(|(_, former)| former).unwrap_or_default();
+        let mut document = content.to_bytes();
+        if former != document
+            && let Some(former) = StoredDocument::from_bytes(former)
+        {
+            content.date_against(&former, now);
+            document = content.to_bytes();
+        }
         // What says the same again is as old as it was, and changes nothing.
-        let same = records::decode_with_tail::<Publication>(record).is_some_and(|(_, old)| old == document);
+        let same = former == document;
         let changed = if same { before.changed } else { now };
         let publication = Publication { nonce: tag.nonce, changed, expires, ..before };
         put(step, tag.id, publication, &document);
         arm(step, tag.id, Some(before.expires), expires);
         if !same {
-            compose(step, Change::Put(tag.id, publication, content));
+            compose(step, Change::Put(tag.id, publication, &content));
         }
         return Ok(());
     }
@@ -162,7 +170,7 @@ fn store(
     }
     put(step, tag.id, publication, &content.to_bytes());
     arm(step, tag.id, None, expires);
-    compose(step, Change::Put(tag.id, publication, content));
+    compose(step, Change::Put(tag.id, publication, &content));
     Ok(())
 }
 

@@ -30,6 +30,8 @@ pub(super) struct Draft<'a> {
     published: Instant,
     /// The latest publication in it.
     last_source: u16,
+    /// Others are in it.
+    merged: bool,
     until: Option<Instant>,
     status: Vec<Child<'a>>,
     extensions: Vec<Child<'a>>,
@@ -61,6 +63,7 @@ impl<'a> Draft<'a> {
             age,
             published: statement.published,
             last_source: statement.source,
+            merged: false,
             until: None,
             status: Vec::new(),
             extensions: Vec::new(),
@@ -162,6 +165,7 @@ impl<'a> Draft<'a> {
         self.age = self.age.max(other.age);
         self.published = self.published.max(other.published);
         self.last_source = other.last_source;
+        self.merged = true;
     }
 
     /// Writes it in the order of the schemas. `dated` has it carry a timestamp in any case.
@@ -181,14 +185,15 @@ impl<'a> Draft<'a> {
         put(out, &[self.reach.unwrap_or_default()]);
         self.notes.iter().for_each(|note| put(out, &[note]));
         match self.timestamp {
-            Some((_, xml)) => put(out, &[xml]),
-            None if dated => {
+            // What was merged last changed when the latest of its parts did.
+            Some((at, xml)) if !self.merged || at >= self.published => put(out, &[xml]),
+            None if !dated => {}
+            Some(_) | None => {
                 let prefix: &[u8] = if self.kind == Kind::Tuple { b"" } else { b"dm:" };
                 put(out, &[b"<", prefix, b"timestamp>"]);
                 instant::write(self.published, out);
                 put(out, &[b"</", prefix, b"timestamp>"]);
             }
-            None => {}
         }
         put(out, &[b"</", name, b">"]);
     }

@@ -70,6 +70,35 @@ impl<'a> Element<'a> {
     }
 }
 
+/// What stands in an element.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Node<'a> {
+    /// Character data, as it is written.
+    Text(&'a [u8]),
+    /// An element.
+    Element(Element<'a>),
+}
+
+/// The nodes in a text, one after the other.
+#[derive(Clone, Debug)]
+pub(crate) struct Nodes<'a>(pub(crate) &'a [u8]);
+
+impl<'a> Iterator for Nodes<'a> {
+    type Item = Node<'a>;
+
+    fn next(&mut self) -> Option<Node<'a>> {
+        let length = memchr::memchr(b'<', self.0).unwrap_or(self.0.len());
+        let (text, rest) = self.0.split_at_checked(length)?;
+        if !text.is_empty() {
+            self.0 = rest;
+            return Some(Node::Text(text));
+        }
+        let (element, rest) = Element::first(rest)?;
+        self.0 = rest;
+        Some(Node::Element(element))
+    }
+}
+
 /// The elements in a text, one after the other.
 #[derive(Clone, Debug)]
 pub(crate) struct Elements<'a>(pub(crate) &'a [u8]);

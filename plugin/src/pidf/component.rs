@@ -111,6 +111,8 @@ impl Pending {
                 self.children(&classes, writer, finished);
                 finished.text.extend_from_slice(b"</dm:device>");
             }
+            // It had no place in its schema.
+            Kind::Note | Kind::Extension if self.children.is_empty() => return,
             Kind::Note | Kind::Extension => {
                 self.children(&[Class::Extension, Class::Note], writer, finished);
             }

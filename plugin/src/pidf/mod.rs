@@ -6,6 +6,8 @@
 
 pub(crate) mod canonical;
 mod component;
+mod conform;
+mod dating;
 mod document;
 mod encoding;
 mod error;
@@ -18,6 +20,7 @@ pub(crate) mod namespaces;
 pub(crate) mod occurrence;
 mod place;
 mod reader;
+mod schema;
 mod scope;
 mod values;
 mod writer;

@@ -105,7 +105,7 @@ impl Plainness {
         self.refuted |= currency(element, 0) != Currency::Until(None);
         if let Occurrence::Once(number) = of(element) {
             let bit = 1 << number;
-            self.refuted |= self.seen & bit != 0 || (number == ACTIVITIES && mixed(element));
+            self.refuted |= self.seen & bit != 0;
             self.seen |= bit;
         }
     }
@@ -114,10 +114,4 @@ impl Plainness {
     pub(crate) fn holds(&self) -> bool {
         !self.refuted
     }
-}
-
-/// `unknown` beside a known activity (RFC 4480 section 3.2).
-fn mixed(activities: &Element<'_>) -> bool {
-    let values = || activities.children().filter(|child| child.name != b"rpid:note");
-    values().any(|value| value.name == b"rpid:unknown") && values().nth(1).is_some()
 }

@@ -28,6 +28,13 @@ pub(super) struct Output {
     bare: bool,
 }
 
+impl Output {
+    /// As seen from an element that has to declare by itself what it uses.
+    pub(super) fn without_declarations(self) -> Self {
+        Self { declared: 0, ..self }
+    }
+}
+
 impl Writer {
     /// Writes a start tag up to, not including, its `>`; returns where the name is.
     pub(super) fn start(
