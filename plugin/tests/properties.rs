@@ -7,7 +7,7 @@ mod support;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
-use rollcall_plugin::composition::{Policy, Source, compose};
+use rollcall_plugin::composition::{Policy, Rule, Source, compose};
 use rollcall_plugin::pidf::{Limits, StoredDocument, read};
 use support::{presence, source, validate};
 
@@ -89,6 +89,10 @@ fn tuple() -> impl Strategy<Value = String> {
             "<$ptimestamp>now</$ptimestamp>",
             "<$mdeviceID>urn:d</$mdeviceID>",
             "<$rclass>c</$rclass>",
+            "<$rclass>d</$rclass>",
+            "<$rstatus-icon until='2005-08-15T17:00:00.001Z'>http://example.com/</$rstatus-icon>",
+            "<$rprivacy until='2005-08-15T17:00:00Z'><$raudio/></$rprivacy>",
+            "<ts:timed-status xmlns:ts='urn:ietf:params:xml:ns:pidf:timed-status' from='2005-08-16T17:00:00Z'/>",
             "<$pother/>",
             " text ",
         ])
@@ -102,8 +106,16 @@ fn tuple() -> impl Strategy<Value = String> {
 }
 
 fn component() -> impl Strategy<Value = String> {
-    let person = (id(), select(vec!["person", "device"]), vec(foreign(), 0..2), id()).prop_map(|(id, name, foreign, inner)| {
-        let foreign = foreign.concat();
+    let known = select(vec![
+        "",
+        "<$ractivities><$raway/><$runknown/></$ractivities>",
+        "<$ractivities $xa='b'><$xf/><$rnote>n</$rnote></$ractivities><$ractivities><$rmeal/></$ractivities>",
+        "<$ractivities until='2005-08-15T17:00:00.001Z'/>",
+        "<$rmood><$rsad/></$rmood>",
+        "<$mtimestamp>2005-08-15T17:00:00Z</$mtimestamp>",
+    ]);
+    let person = (id(), select(vec!["person", "device"]), vec(foreign(), 0..2), id(), known).prop_map(|(id, name, foreign, inner, known)| {
+        let foreign = foreign.concat() + known;
         format!("<$m{name}{id}><$mnote>n</$mnote>{foreign}<$rmood{inner}><$rangry/></$rmood><$mdeviceID>urn:d</$mdeviceID></$m{name}>")
     });
     prop_oneof![
@@ -243,13 +255,15 @@ fn pidf_15_what_is_sent_is_valid() {
 
     let mut runner = TestRunner::deterministic();
     let strategy = vec(document(), 0..4);
-    let rendered: Vec<String> = (0..150)
-        .map(|_| {
+    let rendered: Vec<String> = (0..240)
+        .map(|number: usize| {
             let bodies = strategy.new_tree(&mut runner).unwrap().current();
             let names = [0, 1, 2];
             let bodies: Vec<(u64, &[u8])> =
                 names.into_iter().zip(bodies.iter().map(String::as_bytes)).collect();
-            support::compose_bodies(&bodies)
+            let rule = [Rule::All, Rule::Newest, Rule::Merge, Rule::MergeNewest][number % 4];
+            let policy = Policy { tuples: rule, persons: rule, devices: rule };
+            support::compose_at(&bodies, &policy, 1_124_125_200_000 * (number as u64 % 3))
         })
         .collect();
     assert!(rendered.iter().any(|text| text.contains("<n0:")));

@@ -18,6 +18,13 @@ pub fn compose(data: &[u8]) {
         .filter_map(|body| read(body, &Limits::DEFAULT).ok())
         .map(|document| document.content)
         .collect();
+    for (former, document) in documents.iter().zip(documents.iter().skip(1)) {
+        let mut dated = document.clone();
+        dated.date_against(former, NOW);
+        let count = |document: &StoredDocument| document.components().count();
+        assert_eq!(count(&dated), count(document));
+        check(&[dated, former.clone()], &Policy::DEFAULT, NOW);
+    }
     let parts: usize = documents.iter().map(|document| document.components().count()).sum();
     for rule in RULES {
         // By this time some of what ends by itself is over, and some is not.
