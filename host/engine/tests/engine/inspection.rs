@@ -34,7 +34,8 @@ fn what_is_wrong_with_a_question_is_told() {
         Err(InspectError::Refused(why)) => assert_eq!(why, "no such person"),
         other => panic!("{other:?}"),
     }
-    for hostile in ["traps", "enter p\nenter q", "enter p\nput k v", "enter p\nrelax k v", "enter p\nsend TEST x"]
+    for hostile in
+        ["traps", "enter p\nenter q", "enter p\nput k v", "enter p\nrelax k v", "enter p\nsend TEST x"]
     {
         assert!(matches!(ask(&host, hostile), Err(InspectError::Failed)), "{hostile}");
     }
