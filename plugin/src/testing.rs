@@ -191,6 +191,12 @@ impl MemoryHost {
         cost
     }
 
+    /// True if the running step has staged nothing.
+    #[must_use]
+    pub fn is_untouched(&self) -> bool {
+        self.staged.is_empty() && self.staged_with_step.is_empty() && self.staged_sends.is_empty()
+    }
+
     /// Everything so far survives a crash.
     pub fn flush(&mut self) {
         self.flushed = self.store.clone();
