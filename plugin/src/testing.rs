@@ -118,6 +118,8 @@ pub struct MemoryHost {
     cost: Cost,
     /// Requests sent that have no outcome yet, in order.
     pub sent: Vec<Sent>,
+    /// Tables by name.
+    pub tables: BTreeMap<String, BTreeMap<Vec<u8>, Vec<u8>>>,
     /// Log lines.
     pub lines: Vec<String>,
 }
@@ -140,6 +142,7 @@ impl MemoryHost {
             staged_sends: Vec::new(),
             cost: Cost::default(),
             sent: Vec::new(),
+            tables: BTreeMap::new(),
             lines: Vec::new(),
         }
     }
@@ -364,8 +367,8 @@ impl Host for MemoryHost {
         self.staged_with_step.push(Effect::Post(number, partition.to_owned(), payload.to_vec()));
     }
 
-    fn lookup(&mut self, _table: &str, _key: &[u8]) -> Option<Vec<u8>> {
-        None
+    fn lookup(&mut self, table: &str, key: &[u8]) -> Option<Vec<u8>> {
+        self.tables.get(table)?.get(key).cloned()
     }
 
     fn normalize(&mut self, _uri: &str, _normalized: &str) -> Result<String, RuleFailure> {
