@@ -255,6 +255,22 @@ impl MemoryHost {
         Some(Due::Timer(partition, name, due, payload))
     }
 
+    /// Posts that were not delivered yet, in order: where to, and what.
+    #[must_use]
+    pub fn posts(&self) -> Vec<(String, Vec<u8>)> {
+        self.store.posts.iter().map(|(_, to, payload)| (to.clone(), payload.clone())).collect()
+    }
+
+    /// Brings a waiting post to the front, with those before it that go to the same partition:
+    /// posts to different partitions overtake each other.
+    pub fn hasten(&mut self, waiting: usize) {
+        let Some((_, to, _)) = self.store.posts.get(waiting).cloned() else { return };
+        let posts = std::mem::take(&mut self.store.posts);
+        let (first, others): (Vec<_>, Vec<_>) =
+            posts.into_iter().enumerate().partition(|(place, post)| *place <= waiting && post.1 == to);
+        self.store.posts = first.into_iter().chain(others).map(|(_, post)| post).collect();
+    }
+
     /// When the next timer is due.
     #[must_use]
     pub fn next_timer(&self) -> Option<Instant> {

@@ -45,7 +45,7 @@ pub fn header<'t>(headers: &'t str, name: &str) -> Option<&'t str> {
 }
 
 /// A NOTIFY, taken apart.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Notify {
     pub uri: String,
     pub headers: String,
