@@ -310,11 +310,13 @@ impl Model {
         for notify in self.scene.notifies() {
             let call_id = notify.header("Call-ID").unwrap().to_owned();
             assert!(dialogs.insert(call_id.clone()), "two NOTIFYs in flight in a dialog");
-            if self.known.insert((call_id.clone(), notify.cseq()), now).is_some() {
+            let mark = (call_id, notify.cseq());
+            if self.known.contains_key(&mark) {
                 let sent = self.watcher_of(&notify).sent.clone().unwrap();
                 assert_eq!((sent.0, &sent.1), (notify.cseq(), &notify.body), "CSeq used twice");
                 continue;
             }
+            self.known.insert(mark, now);
             let watcher = self.watcher_of(&notify);
             if let Some((cseq, body)) = &watcher.sent {
                 assert!(*cseq < notify.cseq(), "CSeq does not rise");
