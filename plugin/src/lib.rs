@@ -38,6 +38,7 @@ mod notification;
 mod options;
 mod package;
 mod publication;
+mod relocation;
 mod step;
 mod subscription;
 pub mod tables;
