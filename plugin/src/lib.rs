@@ -13,6 +13,7 @@ pub mod errors;
 pub mod keys;
 pub mod patch;
 pub mod pidf;
+pub mod pidf_diff;
 pub mod ports;
 pub mod records;
 pub mod sip;

@@ -169,7 +169,8 @@ impl<'s> Cursor<'s, '_> {
         while self.take("[") {
             let condition = self.condition()?;
             // Nodes that are no elements may be counted, once, and nothing else.
-            if !element && !(conditions.is_empty() && matches!(condition, Condition::Place(_))) {
+            let counts = conditions.is_empty() && matches!(condition, Condition::Place(_));
+            if !element && !counts {
                 return Err(INVALID);
             }
             conditions.push(condition);

@@ -31,7 +31,7 @@ pub struct Limits {
 impl Limits {
     /// Bounds for documents that were written here, of which only the depth has to be bounded.
     pub const TRUSTED: Self =
-        Self { bytes: usize::MAX, depth: 64, nodes: usize::MAX, attributes: usize::MAX, namespaces: 30_000 };
+        Self { bytes: usize::MAX, depth: 256, nodes: usize::MAX, attributes: usize::MAX, namespaces: 30_000 };
 }
 
 impl From<&crate::pidf::Limits> for Limits {

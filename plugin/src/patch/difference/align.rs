@@ -9,8 +9,7 @@ use crate::xml::{Element, Namespace, Namespaces, whole};
 pub(super) fn align(old: &[&Element<'_>], new: &[&Element<'_>]) -> Vec<Option<usize>> {
     let mut matched = vec![None; new.len()];
     let mut free = vec![true; old.len()];
-    let keys: [fn(&Element<'_>) -> Option<Vec<u8>>; 3] = [identity, content, name];
-    for key in keys {
+    for key in [identity, content, name] {
         pair(old, new, key, &mut matched, &mut free);
     }
     ascending(&mut matched);
@@ -21,7 +20,7 @@ pub(super) fn align(old: &[&Element<'_>], new: &[&Element<'_>]) -> Vec<Option<us
 fn pair(
     old: &[&Element<'_>],
     new: &[&Element<'_>],
-    key: fn(&Element<'_>) -> Option<Vec<u8>>,
+    key: impl Fn(&Element<'_>) -> Option<Vec<u8>>,
     matched: &mut [Option<usize>],
     free: &mut [bool],
 ) {
