@@ -2,6 +2,8 @@
 //! of type `application/pidf-diff+xml`.
 
 mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 mod received;
 mod sent;
 

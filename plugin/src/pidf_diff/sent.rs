@@ -34,13 +34,14 @@ impl Difference {
     /// short (RFC 5262 section 4).
     #[must_use]
     pub fn between(old: &[u8], new: &[u8]) -> Option<Self> {
+        let length = new.len();
         let mut namespaces = Namespaces::default();
-        let (old, whole) = (render(old, ""), render(new, ""));
+        let (old, new) = (render(old, ""), render(new, ""));
         let old = Text::decode(&old, &Limits::TRUSTED).ok()?;
-        let new = Text::decode(&whole, &Limits::TRUSTED).ok()?;
+        let new = Text::decode(&new, &Limits::TRUSTED).ok()?;
         let old = old.read(&mut namespaces, &Limits::TRUSTED).ok()?;
         let new = new.read(&mut namespaces, &Limits::TRUSTED).ok()?;
-        let found = patch::difference(&old, &new, &namespaces, PREFIX, whole.len())?;
+        let found = patch::difference(&old, &new, &namespaces, PREFIX, length)?;
         let mut rest = Vec::with_capacity(found.operations.len() + 256);
         rest.push(b'"');
         for declaration in &found.declarations {
@@ -55,8 +56,8 @@ impl Difference {
         }
         rest.push(b'>');
         rest.extend_from_slice(&found.operations);
-        // Compared without the heads, which are equally long.
-        (rest.len() + TAIL.len() < whole.len() - render(b"", "").len()).then_some(Self { rest })
+        // What is left out on both sides, up to the entity and the end tag, is equally long.
+        (rest.len() + TAIL.len() < length).then_some(Self { rest })
     }
 
     /// The document for a watcher who knows the presentity as `entity`.
