@@ -9,12 +9,10 @@ mod component;
 mod conform;
 mod dating;
 mod document;
-mod encoding;
 mod error;
 #[doc(hidden)]
 pub mod fuzzing;
 pub(crate) mod instant;
-mod lexical;
 mod limits;
 pub(crate) mod namespaces;
 pub(crate) mod occurrence;
@@ -27,8 +25,10 @@ mod writer;
 
 pub use document::{Component, Document, Kind, StoredDocument};
 pub use error::ReadError;
-pub(crate) use lexical::escape_attribute;
 pub use limits::Limits;
+
+pub(crate) use crate::xml::escape_attribute;
+use crate::xml::{encoding, lexical};
 
 /// Reads a published document in UTF-8 or UTF-16.
 ///

@@ -5,6 +5,8 @@ mod composition;
 mod delivery;
 mod fanout;
 mod model;
+mod moving;
+mod moving_model;
 mod publication;
 mod recovery;
 mod scene;
