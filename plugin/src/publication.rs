@@ -144,6 +144,7 @@ fn store(
             records::decode_with_tail::<Publication>(record).map(|(_, former)| former).unwrap_or_default();
         let mut document = content.to_bytes();
         if former != document
+            && content.is_dated()
             && let Some(former) = StoredDocument::from_bytes(former)
         {
             content.date_against(&former, now);

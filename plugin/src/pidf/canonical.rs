@@ -18,15 +18,18 @@ impl<'a> Element<'a> {
     /// The first element in the text, and what follows it. Character data before it is
     /// passed over.
     pub(crate) fn first(text: &'a [u8]) -> Option<(Self, &'a [u8])> {
-        let start = memchr::memchr(b'<', text)?;
-        let text = text.get(start..)?;
+        // Mostly it is there at once.
+        let text = match text.first() {
+            Some(b'<') => text,
+            _ => text.get(memchr::memchr(b'<', text)?..)?,
+        };
         let tag = memchr::memchr(b'>', text)?;
         let inside = text.get(1..tag)?;
         let (inside, empty) = match inside.strip_suffix(b"/") {
             Some(inside) => (inside, true),
             None => (inside, false),
         };
-        let length = memchr::memchr(b' ', inside).unwrap_or(inside.len());
+        let length = inside.iter().position(|byte| *byte == b' ').unwrap_or(inside.len());
         let (name, attributes) = inside.split_at_checked(length)?;
         if name.is_empty() {
             return None;

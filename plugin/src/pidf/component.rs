@@ -119,7 +119,8 @@ impl Pending {
         }
         let end = u32::try_from(finished.text.len()).unwrap_or(u32::MAX);
         let (pivot, plain) = (self.pivot(writer), self.is_plain(writer));
-        finished.parts.push(Part { kind: self.kind, end, pivot, plain });
+        let dated = self.has(Class::Timestamp);
+        finished.parts.push(Part { kind: self.kind, end, pivot, plain, dated });
     }
 
     /// What it is about: a service by its address (compared as a string only) and the

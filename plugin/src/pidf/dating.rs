@@ -1,24 +1,30 @@
 //! The times of what a publication changes (RFC 3863 section 4.1.7): what says something else
 //! than before does not say so at the same time.
 
-use super::StoredDocument;
 use super::canonical::Element;
 use super::instant;
+use super::{Component, StoredDocument};
 use crate::ports::Instant;
 
 impl StoredDocument {
+    /// True if there is a timestamp in it.
+    #[must_use]
+    pub fn is_dated(&self) -> bool {
+        self.parts.iter().any(|part| part.dated)
+    }
+
     /// Corrects the timestamps of tuples, persons and devices against what the publication
     /// said before, under the same identifiers: one that changed under the same or an earlier
     /// time changed `now`, one that did not change keeps its time.
     pub fn date_against(&mut self, former: &Self, now: Instant) {
         let before: Vec<Dated<'_>> =
-            former.components().filter_map(|component| Dated::of(component.xml)).collect();
+            former.components().filter_map(|component| Dated::of(&component)).collect();
         if before.is_empty() {
             return;
         }
         let mut dates = Vec::new();
         for (number, component) in self.components().enumerate() {
-            let Some(dated) = Dated::of(component.xml) else { continue };
+            let Some(dated) = Dated::of(&component) else { continue };
             let same = |other: &&Dated<'_>| other.element == dated.element && other.id == dated.id;
             let Some(before) = before.iter().find(same) else { continue };
             // A former time that is still to come was a mistake, which may be corrected.
@@ -54,7 +60,7 @@ impl StoredDocument {
             while let Some(id_end) = former_ends.next_if(|id_end| *id_end <= end) {
                 id_ends.push(offset(text.len() + id_end.saturating_sub(component.start)));
             }
-            match (dates.iter().find(|(of, _)| *of == number), Dated::of(component.xml)) {
+            match (dates.iter().find(|(of, _)| *of == number), Dated::of(&component)) {
                 (Some((_, at)), Some(dated)) => dated.write(*at, &mut text),
                 _ => text.extend_from_slice(component.xml),
             }
@@ -79,11 +85,11 @@ struct Dated<'a> {
 }
 
 impl<'a> Dated<'a> {
-    fn of(xml: &'a [u8]) -> Option<Self> {
-        // Few documents have any: no need to take the others apart.
-        let name = if xml.starts_with(b"<tuple ") { &b"timestamp"[..] } else { b"dm:timestamp" };
-        memchr::memmem::rfind(xml, name)?;
-        let (component, _) = Element::first(xml)?;
+    fn of(component: &Component<'a>) -> Option<Self> {
+        let xml = component.xml;
+        // Most have none: no need to take them apart.
+        let (component, _) = component.dated.then(|| Element::first(xml)).flatten()?;
+        let name: &[u8] = if component.name == b"tuple" { b"timestamp" } else { b"dm:timestamp" };
         let timestamp = component.children().find(|child| child.name == name)?;
         let length = xml.len() - b"</>".len() - component.name.len() - timestamp.xml.len();
         Some(Self {

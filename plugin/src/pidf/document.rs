@@ -34,6 +34,8 @@ pub(crate) struct Part {
     pub(crate) pivot: u64,
     /// Shown as it stands: nothing in it ends by itself or occurs more often than it may.
     pub(crate) plain: bool,
+    /// There is a timestamp in it.
+    pub(crate) dated: bool,
 }
 
 /// The components of a publication in the form in which they are kept.
@@ -64,6 +66,7 @@ pub struct Component<'a> {
     pub(crate) start: usize,
     pub(crate) pivot: u64,
     pub(crate) plain: bool,
+    pub(crate) dated: bool,
 }
 
 impl StoredDocument {
@@ -73,7 +76,8 @@ impl StoredDocument {
         self.parts.iter().map(move |part| {
             let end = part.end as usize;
             let xml = self.text.get(start..end).unwrap_or_default();
-            let component = Component { kind: part.kind, xml, start, pivot: part.pivot, plain: part.plain };
+            let Part { kind, pivot, plain, dated, .. } = *part;
+            let component = Component { kind, xml, start, pivot, plain, dated };
             start = end;
             component
         })

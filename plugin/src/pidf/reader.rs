@@ -249,6 +249,9 @@ impl<'a> Reader<'a, '_> {
     /// Activities are put together with those of others, so that none may count on what its
     /// parent declares.
     fn outside(&self, outside: Output) -> Output {
+        if !outside.declares() {
+            return outside;
+        }
         let parent = self.frames.last().and_then(|frame| self.writer.text.get(frame.name.clone()));
         if parent == Some(b"rpid:activities") { outside.without_declarations() } else { outside }
     }

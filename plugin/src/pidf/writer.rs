@@ -29,6 +29,11 @@ pub(super) struct Output {
 }
 
 impl Output {
+    /// True if there are declarations to count on.
+    pub(super) fn declares(self) -> bool {
+        self.declared > 0
+    }
+
     /// As seen from an element that has to declare by itself what it uses.
     pub(super) fn without_declarations(self) -> Self {
         Self { declared: 0, ..self }
