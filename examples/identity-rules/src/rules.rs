@@ -86,7 +86,8 @@ mod tests {
         let number = Ok("tel:+498912344711".to_owned());
         assert_eq!(normalize("sip:4711@example.com;user=phone", "sip:4711@example.com"), number);
         assert_eq!(normalize("SIP:4711:pw@example.com:5060;x;User=Phone", "any"), number);
-        for other in ["sip:4711@example.com", "sip:47@example.com;user=phone", "sip:4711@else.example;user=phone"]
+        for other in
+            ["sip:4711@example.com", "sip:47@example.com;user=phone", "sip:4711@else.example;user=phone"]
         {
             assert_eq!(normalize(other, "as it was").unwrap(), "as it was", "{other}");
         }
