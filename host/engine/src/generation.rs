@@ -7,13 +7,16 @@
 use crate::bindings::exports::rollcall::plugin::lifecycle as wit;
 use crate::bindings::{Plugin, PluginPre};
 use crate::compiled::{self, Digest};
+use crate::identity_rules::Rules;
 use crate::limits::{EngineConfig, StepLimits};
+use crate::memory::Memory;
 use crate::metrics::Metrics;
-use crate::step::imports::{Memory, StepState};
-use crate::tables::{Table, TableSource, Tables};
+use crate::step::imports::StepState;
+use crate::tables::{BrokenTable, Building, Tables};
 use arc_swap::ArcSwap;
 use parking_lot::{Condvar, Mutex};
 use std::sync::Arc;
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 use wasmtime::component::{HasSelf, Linker};
 use wasmtime::{Engine as Wasmtime, InstanceAllocationStrategy, PoolingAllocationConfig, Store};
@@ -22,9 +25,6 @@ pub use wit::Description;
 
 /// What every import of a component must begin with.
 const PACKAGE: &str = "rollcall:plugin/";
-
-/// Rows of a table handed to the component at once.
-const TABLE_CHUNK: usize = 1000;
 
 /// Why a component cannot be used. The text tells an operator what to do about it.
 #[derive(Debug, thiserror::Error)]
@@ -58,14 +58,12 @@ pub enum ComponentError {
         /// What the component reads.
         reads: Vec<u32>,
     },
-    /// A table cannot be built: every problem, as line and message.
-    #[error("table {table}: {}", describe_rows(.problems))]
-    Table {
-        /// The table.
-        table: String,
-        /// Line (0 if none) and what is wrong there.
-        problems: Vec<(u32, String)>,
-    },
+    /// Tables cannot be built: each of them, with what is wrong with its source.
+    #[error("{}", tables(.0))]
+    Tables(Vec<BrokenTable>),
+    /// The site's own identity rules cannot be used.
+    #[error("the identity rules: {0}")]
+    IdentityRules(Box<ComponentError>),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] rollcall_storage::Error),
@@ -75,13 +73,8 @@ fn describe(problems: &[(String, String)]) -> String {
     problems.iter().map(|(key, message)| format!("{key}: {message}")).collect::<Vec<_>>().join("; ")
 }
 
-fn describe_rows(problems: &[(u32, String)]) -> String {
-    let shown = problems.iter().take(20).map(|(line, message)| format!("line {line}: {message}"));
-    let mut text = shown.collect::<Vec<_>>().join("; ");
-    if problems.len() > 20 {
-        text.push_str(&format!("; and {} more", problems.len() - 20));
-    }
-    text
+fn tables(broken: &[BrokenTable]) -> String {
+    broken.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 /// wasmtime, set up once for all generations.
@@ -139,6 +132,21 @@ impl Runtime {
         let spent = u64::try_from(spent.as_nanos() / self.tick.as_nanos()).unwrap_or(u64::MAX);
         self.deadline_ticks.saturating_sub(spent).max(1)
     }
+
+    /// Does some work while deadlines are measured, for want of the thread that does so later.
+    pub fn ticking<T>(&self, work: impl FnOnce() -> T) -> T {
+        let (working, ended) = std::sync::mpsc::channel::<()>();
+        std::thread::scope(|scope| {
+            // Ends when the other end is dropped, also by a panic.
+            scope.spawn(move || {
+                while ended.recv_timeout(self.tick) == Err(RecvTimeoutError::Timeout) {
+                    self.advance();
+                }
+            });
+            let _working = working;
+            work()
+        })
+    }
 }
 
 /// An instance of a component, configured and ready for a step.
@@ -169,6 +177,8 @@ pub(crate) struct Generation {
     pub digest: Digest,
     pub description: Description,
     pub tables: ArcSwap<Tables>,
+    /// The site's own identity rules: as long as it lives, the same argument has the same result.
+    pub rules: Option<Arc<Rules>>,
     configuration: String,
     pre: PluginPre<StepState>,
     pool: Mutex<Pool>,
@@ -181,12 +191,12 @@ pub(crate) struct Fit<'a> {
     pub configuration: &'a str,
     /// Schemas of the records in the store.
     pub schemas: &'a [u32],
-    /// Sources of tables by name.
-    pub sources: &'a [(String, Arc<dyn TableSource>)],
+    /// The identity rules that go with it.
+    pub rules: Option<Arc<Rules>>,
 }
 
 impl Generation {
-    /// Compiles and checks a component: imports, interface, configuration, schemas, tables.
+    /// Compiles and checks a component: imports, interface, configuration, schemas. It has no tables yet.
     pub fn prepare(
         runtime: &Runtime,
         config: &EngineConfig,
@@ -209,7 +219,8 @@ impl Generation {
         let interface = |error: wasmtime::Error| ComponentError::Interface(format!("{error:#}"));
         let pre = runtime.linker.instantiate_pre(&component).map_err(interface)?;
         let pre = PluginPre::new(pre).map_err(interface)?;
-        let mut canary = instantiate(runtime, &pre).map_err(trapped("instantiation"))?;
+        let rules = fit.rules.clone();
+        let mut canary = instantiate(runtime, &pre, rules.clone()).map_err(trapped("instantiation"))?;
         canary.arm(runtime);
         let lifecycle = canary.plugin.rollcall_plugin_lifecycle();
         let description = lifecycle.call_describe(&mut canary.store).map_err(trapped("describe"))?;
@@ -219,22 +230,39 @@ impl Generation {
             return Err(ComponentError::Schema { stored: *stored, reads });
         }
         configure(runtime, &mut canary, fit.configuration)?;
-        let mut tables = Tables::default();
-        for (name, source) in fit.sources {
-            if description.tables.contains(name) {
-                tables = tables.with(name, build_table(runtime, &mut canary, name, &**source)?);
-            }
-        }
         Ok(Generation {
             digest,
             description,
-            tables: ArcSwap::from_pointee(tables),
+            tables: ArcSwap::default(),
+            rules,
             configuration: fit.configuration.to_owned(),
             pre,
             pool: Mutex::new(Pool { idle: vec![canary], alive: 1 }),
             freed: Condvar::new(),
             most: config.instances.max(1),
         })
+    }
+
+    /// The same component with other identity rules and with no tables yet.
+    pub fn with_rules(
+        &self,
+        runtime: &Runtime,
+        rules: Option<Arc<Rules>>,
+    ) -> Result<Generation, ComponentError> {
+        let generation = Generation {
+            digest: self.digest,
+            description: self.description.clone(),
+            tables: ArcSwap::default(),
+            rules,
+            configuration: self.configuration.clone(),
+            pre: self.pre.clone(),
+            pool: Mutex::new(Pool { idle: Vec::new(), alive: 1 }),
+            freed: Condvar::new(),
+            most: self.most,
+        };
+        let first = generation.instance(runtime)?;
+        generation.give(first);
+        Ok(generation)
     }
 
     /// An instance for one step; waits for one if too many are in use.
@@ -253,15 +281,19 @@ impl Generation {
             }
         }
         metrics.instances.add(1);
-        let made =
-            instantiate(runtime, &self.pre).map_err(trapped("instantiation")).and_then(|mut instance| {
-                configure(runtime, &mut instance, &self.configuration)?;
-                Ok(instance)
-            });
+        let made = self.instance(runtime);
         if made.is_err() {
             self.lose();
         }
         made
+    }
+
+    /// A new instance.
+    fn instance(&self, runtime: &Runtime) -> Result<Instance, ComponentError> {
+        let mut instance =
+            instantiate(runtime, &self.pre, self.rules.clone()).map_err(trapped("instantiation"))?;
+        configure(runtime, &mut instance, &self.configuration)?;
+        Ok(instance)
     }
 
     /// Takes an instance back after a step that went well.
@@ -286,27 +318,11 @@ impl Generation {
         self.pool.lock().idle.len()
     }
 
-    /// Builds a table anew and puts it in force.
-    pub fn reload_table(
-        &self,
-        runtime: &Runtime,
-        metrics: &Metrics,
-        name: &str,
-        source: &dyn TableSource,
-    ) -> Result<usize, ComponentError> {
-        let mut instance = self.take(runtime, metrics)?;
-        let built = build_table(runtime, &mut instance, name, source);
-        match &built {
-            Err(ComponentError::Trapped { .. }) => {
-                drop(instance);
-                self.lose();
-            }
-            _ => self.give(instance),
-        }
-        let table = built?;
-        let rows = table.len();
-        self.tables.store(Arc::new(self.tables.load().with(name, table)));
-        Ok(rows)
+    /// An instance apart from those for steps, to build a table with.
+    pub fn builder(&self, runtime: &Runtime, building: Building) -> Result<Instance, ComponentError> {
+        let mut instance = self.instance(runtime)?;
+        instance.store.data_mut().building = Some(building);
+        Ok(instance)
     }
 }
 
@@ -314,12 +330,20 @@ fn trapped(call: &'static str) -> impl Fn(wasmtime::Error) -> ComponentError {
     move |error| ComponentError::Trapped { call, cause: format!("{error:#}") }
 }
 
-fn instantiate(runtime: &Runtime, pre: &PluginPre<StepState>) -> wasmtime::Result<Instance> {
-    let memory = Memory { limit: runtime.limits.memory, used: 0, refused: false };
-    let mut store = Store::new(
-        &runtime.engine,
-        StepState { limits: runtime.limits.clone(), memory, step: None, lifecycle_lines: 0 },
-    );
+fn instantiate(
+    runtime: &Runtime,
+    pre: &PluginPre<StepState>,
+    rules: Option<Arc<Rules>>,
+) -> wasmtime::Result<Instance> {
+    let state = StepState {
+        limits: runtime.limits.clone(),
+        memory: Memory::new(runtime.limits.memory),
+        step: None,
+        rules,
+        building: None,
+        lifecycle_lines: 0,
+    };
+    let mut store = Store::new(&runtime.engine, state);
     store.limiter(|state| &mut state.memory);
     store.set_epoch_deadline(runtime.deadline_ticks);
     let plugin = pre.instantiate(&mut store)?;
@@ -333,40 +357,4 @@ fn configure(runtime: &Runtime, instance: &mut Instance, json: &str) -> Result<(
         let problems = problems.into_iter().map(|problem| (problem.key, problem.message));
         ComponentError::Configuration(problems.collect())
     })
-}
-
-fn build_table(
-    runtime: &Runtime,
-    instance: &mut Instance,
-    name: &str,
-    source: &dyn TableSource,
-) -> Result<Table, ComponentError> {
-    let failed = |problems| ComponentError::Table { table: name.to_owned(), problems };
-    let rows = source.rows().map_err(|error| failed(vec![(0, error.to_string())]))?;
-    let mut table = Table::with_capacity(rows.len());
-    let mut problems = Vec::new();
-    let mut line = 0u32;
-    for chunk in rows.chunks(TABLE_CHUNK) {
-        let fields: Vec<[&str; 1]> = chunk.iter().map(|text| [text.as_str()]).collect();
-        let chunk: Vec<wit::Row<'_>> = fields
-            .iter()
-            .map(|fields| {
-                line += 1;
-                wit::Row { line, fields }
-            })
-            .collect();
-        instance.arm(runtime);
-        let lifecycle = instance.plugin.rollcall_plugin_lifecycle();
-        let built =
-            lifecycle.call_build_table(&mut instance.store, name, &chunk).map_err(trapped("build-table"))?;
-        match built {
-            Ok(entries) => {
-                table.extend(entries.into_iter().map(|entry| (entry.key.into(), entry.value.into())));
-            }
-            Err(found) => {
-                problems.extend(found.into_iter().map(|problem| (problem.line, problem.message)));
-            }
-        }
-    }
-    if problems.is_empty() { Ok(table) } else { Err(failed(problems)) }
 }

@@ -2,6 +2,8 @@
 //! counting, and the embedder shows them in whatever form it likes.
 
 use crate::step::input::Kind;
+use crate::tables::TableGauges;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -80,6 +82,17 @@ impl ByKind {
     }
 }
 
+/// What became of calls of a site's own identity rules.
+#[derive(Default)]
+pub struct IdentityCounts {
+    /// All calls.
+    pub calls: Counter,
+    /// Those that the rules refused.
+    pub refusals: Counter,
+    /// Those that trapped, took too long or too much memory, or gave a result that cannot be taken.
+    pub failures: Counter,
+}
+
 /// Everything that the engine counts.
 pub struct Metrics {
     /// Steps that ended well.
@@ -110,6 +123,8 @@ pub struct Metrics {
     pub group_size: Histogram,
     /// Instances made.
     pub instances: Counter,
+    /// Calls of the site's own identity rules.
+    pub identity: Arc<IdentityCounts>,
 }
 
 impl Metrics {
@@ -129,6 +144,7 @@ impl Metrics {
             commit_time: Histogram::new(&TIME_BOUNDS),
             group_size: Histogram::new(&GROUP_BOUNDS),
             instances: Counter::default(),
+            identity: Arc::default(),
         }
     }
 }
@@ -154,6 +170,8 @@ pub struct Gauges {
     pub pending_commits: usize,
     /// Idle instances of the current generation.
     pub idle_instances: usize,
+    /// The tables of the current generation.
+    pub tables: Vec<TableGauges>,
     /// Whether the store has failed, so that nothing can be changed until a restart.
     pub store_failed: bool,
 }

@@ -4,13 +4,15 @@
 
 use crate::bindings::rollcall::plugin as wit;
 use crate::bindings::rollcall::plugin::identity::Failure;
+use crate::identity_rules::{Question, Rules};
 use crate::limits::StepLimits;
+use crate::memory::Memory;
 use crate::partition::Live;
 use crate::registry::Held;
 use crate::runner::Shared;
 use crate::step::stage::{LimitError, Post, Send, Stage, Write};
 use crate::step::wellformed::{self, Malformed};
-use crate::tables::Tables;
+use crate::tables::{Building, Tables};
 use bytes::Bytes;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -55,33 +57,12 @@ pub(crate) struct StepState {
     pub memory: Memory,
     /// The step under way.
     pub step: Option<Step>,
+    /// The site's own identity rules, if it has any.
+    pub rules: Option<Arc<Rules>>,
+    /// What may be looked up while a table is built.
+    pub building: Option<Building>,
     /// Log lines written outside of steps.
     pub lifecycle_lines: u32,
-}
-
-/// Memory that the instance may have and has.
-pub(crate) struct Memory {
-    pub limit: usize,
-    pub used: usize,
-    /// Whether growth was refused.
-    pub refused: bool,
-}
-
-impl wasmtime::ResourceLimiter for Memory {
-    fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> Result<bool> {
-        // A component may have several memories: they count together.
-        let used = self.used - current.min(self.used) + desired;
-        if used > self.limit {
-            self.refused = true;
-            return Ok(false);
-        }
-        self.used = used;
-        Ok(true)
-    }
-
-    fn table_growing(&mut self, _current: usize, desired: usize, maximum: Option<usize>) -> Result<bool> {
-        Ok(desired <= maximum.unwrap_or(100_000).min(100_000))
-    }
 }
 
 /// A step under way.
@@ -175,6 +156,15 @@ impl StepState {
             return Err(StepError::HostCalls(limits.host_calls));
         }
         Ok((step, limits))
+    }
+
+    /// Asks the site's own rules: in a step, or while a table is built.
+    fn ask(&mut self, question: Question<'_>) -> Result<Result<String, Failure>> {
+        if self.building.is_none() {
+            self.step()?;
+        }
+        let none = || Err(Failure::Broken("no such component".into()));
+        Ok(self.rules.as_ref().map_or_else(none, |rules| rules.ask(question)))
     }
 }
 
@@ -313,20 +303,21 @@ impl wit::posts::Host for StepState {
 
 impl wit::tables::Host for StepState {
     fn lookup(&mut self, table: String, key: Vec<u8>) -> Result<Option<Vec<u8>>> {
+        if let Some(building) = &mut self.building {
+            return Ok(building.lookup(&table, &key).map(<[u8]>::to_vec));
+        }
         let (step, _) = self.step()?;
         Ok(step.tables.lookup(&table, &key).map(<[u8]>::to_vec))
     }
 }
 
 impl wit::identity::Host for StepState {
-    fn normalize(&mut self, _uri: String, _normalized: String) -> Result<Result<String, Failure>> {
-        self.step()?;
-        Ok(Err(Failure::Broken("no such component".into())))
+    fn normalize(&mut self, uri: String, normalized: String) -> Result<Result<String, Failure>> {
+        self.ask(Question::Normalize { uri: &uri, normalized: &normalized })
     }
 
-    fn fundamental(&mut self, _identity: String, _mapped: String) -> Result<Result<String, Failure>> {
-        self.step()?;
-        Ok(Err(Failure::Broken("no such component".into())))
+    fn fundamental(&mut self, identity: String, mapped: String) -> Result<Result<String, Failure>> {
+        self.ask(Question::Fundamental { identity: &identity, mapped: &mapped })
     }
 }
 

@@ -144,6 +144,10 @@ impl lifecycle::Guest for Component {
         if json.contains("trap") {
             panic!("told to");
         }
+        if json.contains("ask") {
+            // Not allowed here.
+            words::settled("~edition");
+        }
         let problem = |key: &str| Problem { key: key.into(), message: "refused".into() };
         if json.contains("refuse") { Err(vec![problem("one"), problem("two")]) } else { Ok(()) }
     }
@@ -154,7 +158,10 @@ impl lifecycle::Guest for Component {
         for Row { line, fields } in rows {
             let text = fields.join(",");
             match text.split_once('=') {
-                Some((key, value)) => entries.push(TableEntry { key: key.into(), value: value.into() }),
+                Some((key, value)) => {
+                    let value = words::settled(value);
+                    entries.push(TableEntry { key: key.into(), value: value.into() });
+                }
                 None if text == "trap" => panic!("told to"),
                 None => problems.push(RowProblem { line, message: "no value".into() }),
             }
