@@ -136,6 +136,12 @@ impl Runtime {
             work()
         })
     }
+
+    /// The deadline in ticks, less what has been spent of it.
+    fn ticks(&self, spent: Duration) -> u64 {
+        let spent = u64::try_from(spent.as_nanos() / self.tick.as_nanos()).unwrap_or(u64::MAX);
+        self.deadline_ticks.saturating_sub(spent).max(1)
+    }
 }
 
 /// An instance of a component, configured and ready for a step.
@@ -147,7 +153,12 @@ pub(crate) struct Instance {
 impl Instance {
     /// Gives the next call its full time.
     pub fn arm(&mut self, runtime: &Runtime) {
-        self.store.set_epoch_deadline(runtime.deadline_ticks);
+        self.arm_rest(runtime, Duration::ZERO);
+    }
+
+    /// Gives the next call what is left of its time.
+    pub fn arm_rest(&mut self, runtime: &Runtime, spent: Duration) {
+        self.store.set_epoch_deadline(runtime.ticks(spent));
     }
 }
 
