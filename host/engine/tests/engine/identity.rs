@@ -229,7 +229,7 @@ fn rules_that_cannot_be_used_are_refused_with_a_reason() {
 #[test]
 fn tables_are_built_with_the_rules_and_anew_with_new_ones() {
     let look = |host: &Host| host.print("lookup numbers a\nlookup numbers b\nfundamental edition now");
-    let host = with_table(config(IDENTITY_RULES), "a=~edition\nb=plain").unwrap();
+    let host = with_table(config(IDENTITY_RULES), "a~edition\nb=plain").unwrap();
     assert_eq!(look(&host), "mapped by one\nplain\nnow by one");
     host.print("enter p\nput k v");
     let first = host.engine.identity_rules();
@@ -262,7 +262,7 @@ fn new_rules_with_which_a_table_cannot_be_built_are_refused() {
     let mut config = config(IDENTITY_RULES);
     config.limits.deadline = Duration::from_millis(600);
     config.identity_limits.time = Duration::from_millis(200);
-    let refused = with_table(config, "a=~spins\nb=~spins\nc=~spins\nd=~spins\ne=~spins\nf=~spins");
+    let refused = with_table(config, "a~spins\nb~spins\nc~spins\nd~spins\ne~spins\nf~spins");
     assert!(
         matches!(refused, Err(StartError::Component(ComponentError::Tables(_)))),
         "the chunk has a deadline"
@@ -280,7 +280,7 @@ fn the_rules_may_not_be_asked_outside_of_steps() {
 
 #[test]
 fn rules_swapped_under_load_are_those_of_the_tables() {
-    let host = with_table(config(IDENTITY_RULES), "a=~edition").unwrap();
+    let host = with_table(config(IDENTITY_RULES), "a~edition").unwrap();
     let editions = [edition_two(), IDENTITY_RULES.to_vec()];
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {

@@ -16,6 +16,8 @@ mod host;
 mod identity;
 mod inspection;
 mod posts;
+mod reload;
+mod rows;
 mod sends;
 mod steps;
 mod stop;

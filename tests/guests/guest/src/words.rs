@@ -107,9 +107,9 @@ fn text(value: Option<Vec<u8>>) -> String {
     value.map_or("-".into(), |value| String::from_utf8(value).unwrap())
 }
 
-/// The value of a table's entry: what the site's own rules make of it if it begins with "~".
-pub fn settled(value: &str) -> String {
-    value.strip_prefix('~').map_or(value.into(), |word| said(identity::fundamental(word, "mapped")))
+/// What the site's own rules make of an identity, outside of steps.
+pub fn settled(identity: &str) -> String {
+    said(identity::fundamental(identity, "mapped"))
 }
 
 /// A result of the site's own rules, as one line.
