@@ -70,7 +70,8 @@ pub(super) fn build_table(
                 ControlFlow::Continue(())
             }
             Err(error) => {
-                problems.add(chunk.line(), format!("the component failed from here on: {error:#}"));
+                problems
+                    .add(chunk.line(), format!("the component failed from here on: {}", error.root_cause()));
                 ControlFlow::Break(())
             }
         }

@@ -132,7 +132,7 @@ fn the_same_entry_twice_is_no_problem() {
 
 #[test]
 fn one_address_of_two_people_and_chains_are_told_with_both_lines() {
-    let names = Rows::default();
+    let names = Arc::<Rows>::default();
     names.set_fields(&[
         &["alice", "tel:1", "tel:2"],
         &["bob", "tel:3", "tel:2"],
@@ -271,7 +271,7 @@ fn chunks_are_bounded_in_rows_and_bytes() {
 fn a_row_beyond_all_bounds_is_a_problem_of_its_line() {
     let numbers = Rows::lines(vec!["a=1".into(), format!("b={}", "b".repeat(100_000)), "c=1".into()]);
     let wide = vec!["f"; 20_000];
-    let names = Rows::default();
+    let names = Arc::<Rows>::default();
     names.set_fields(&[&["a", "b"], &wide]);
     let broken = refused(sources([("numbers", &numbers), ("names", &names)]));
     let told: Vec<_> = broken.iter().flat_map(|broken| told(&broken.problems)).collect();
