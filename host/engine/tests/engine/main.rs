@@ -16,6 +16,7 @@ mod host;
 mod inspection;
 mod posts;
 mod reload;
+mod reload_model;
 mod rows;
 mod sends;
 mod steps;
