@@ -1,5 +1,9 @@
 //! The plugin's configuration: a JSON object, checked as a whole.
 
+mod identity;
+
+pub use identity::{Identities, Lists};
+
 use serde_json::{Map, Value};
 
 use crate::pidf;
@@ -71,6 +75,10 @@ pub struct Configuration {
     pub notify_interval: u64,
     /// Publications of a presentity that are taken a minute; none for no limit.
     pub publish_rate: Option<u32>,
+    /// How identities are compared and mapped.
+    pub identities: Identities,
+    /// White and black list.
+    pub lists: Lists,
     /// Presence rules.
     pub rules: Rules,
     /// Bounds.
@@ -104,6 +112,9 @@ impl Configuration {
         let publish_rate =
             presence.has("publish_rate").then(|| presence.number("publish_rate", 1, 1_000_000, 1, problems));
 
+        let identities = Identities::read(&Section::of(whole, "", "identity", problems), problems);
+        let lists = Lists::read(&Section::of(whole, "", "lists", problems), problems);
+
         let rules_section = Section::of(whole, "", "rules", problems);
         rules_section.only(&["enabled", "default", "map_identities"], problems);
         if rules_section.flag("map_identities", false, problems) {
@@ -131,6 +142,8 @@ impl Configuration {
             expires,
             notify_interval: u64::from(notify_interval) * 1_000,
             publish_rate,
+            identities,
+            lists,
             rules,
             limits,
         }

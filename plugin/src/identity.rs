@@ -1,5 +1,12 @@
 //! Who asks, and about whom.
 
+#[doc(hidden)]
+pub mod fuzzing;
+mod international;
+mod normalizer;
+
+pub use normalizer::{Normalizer, Telephone};
+
 use crate::configuration::Configuration;
 use crate::errors::Refusal;
 use crate::sip::asserted::Asserted;
@@ -52,16 +59,7 @@ impl<'a> Presentity<'a> {
 /// one or the other.
 #[must_use]
 pub fn normalize(uri: &Uri<'_>) -> Identity {
-    let identity = uri.to_identity();
-    match identity.as_str().strip_prefix("pres:") {
-        Some(rest) => {
-            let mut text = String::with_capacity(rest.len() + 4);
-            text.push_str("sip:");
-            text.push_str(rest);
-            Identity::from_canonical(text)
-        }
-        None => identity,
-    }
+    Normalizer::default().identity(uri)
 }
 
 /// The fundamental identity behind a public one. Without an identity map each is its own.

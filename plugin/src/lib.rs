@@ -10,6 +10,7 @@
 pub mod composition;
 pub mod configuration;
 pub mod errors;
+pub mod identity;
 pub mod keys;
 pub mod pidf;
 pub mod ports;
@@ -28,7 +29,6 @@ mod entity_tag;
 mod expiry;
 mod fanout;
 mod handler;
-mod identity;
 mod lifetime;
 mod media;
 mod neutral_view;
