@@ -23,22 +23,27 @@ pub mod testing;
 mod authorization;
 #[cfg(target_family = "wasm")]
 mod boundary;
+mod content;
 mod delivery;
 mod description;
 mod entity_tag;
 mod expiry;
 mod fanout;
 mod handler;
+mod inspection;
 mod lifetime;
 mod media;
 mod neutral_view;
 mod notification;
 mod options;
+mod package;
 mod publication;
 mod step;
 mod subscription;
+pub mod tables;
 #[cfg(test)]
 mod tests;
+mod watcher_info;
 
 pub use description::{Description, describe};
 pub use handler::{Outcome, Presence};

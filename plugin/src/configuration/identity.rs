@@ -5,7 +5,8 @@
 
 use serde_json::Value;
 
-use super::{Problem, Section, problem};
+use super::Problem;
+use super::section::{Section, problem};
 use crate::identity::{Normalizer, Telephone};
 
 /// More parameters than anybody has reason to keep.
