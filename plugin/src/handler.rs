@@ -173,14 +173,15 @@ impl Presence {
         if service == Service::UnknownScheme {
             return Err(Refusal::UnsupportedScheme);
         }
-        let presentity = Presentity::of(host, &self.configuration, message)?;
-        if service == Service::Elsewhere && presentity.tag.is_some() && message.method() == "SUBSCRIBE" {
+        let to = Presentity::to(message)?;
+        if service == Service::Elsewhere && to.tag().is_some() && message.method() == "SUBSCRIBE" {
             // In a dialog the Request-URI is our Contact; To still names the presentity.
-            service = presentity.service(&self.configuration);
+            service = Service::of(&to.uri, &self.configuration);
         }
         if service != Service::Here {
             return Ok(Verdict::Pass);
         }
+        let presentity = Presentity::named(host, &self.configuration, &to)?;
         handle(host, &self.configuration, message, &presentity)
     }
 

@@ -7,11 +7,13 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+pub mod authorization;
 pub mod composition;
 pub mod configuration;
 pub mod errors;
 pub mod identity;
 pub mod keys;
+pub mod lists;
 pub mod pidf;
 pub mod ports;
 pub mod records;
@@ -20,7 +22,6 @@ pub mod sip;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;
 
-mod authorization;
 #[cfg(target_family = "wasm")]
 mod boundary;
 mod content;
