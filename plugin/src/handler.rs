@@ -53,6 +53,12 @@ impl Presence {
         Configuration::parse(json).map(|configuration| Self { configuration })
     }
 
+    /// The configuration.
+    #[must_use]
+    pub fn configuration(&self) -> &Configuration {
+        &self.configuration
+    }
+
     /// A request arrived.
     pub fn on_request(&self, host: &mut dyn Host, message: &Message<'_>) -> Verdict {
         let verdict = match message.method() {
