@@ -4,6 +4,10 @@
 //! take place when the step ends. [`MemoryHost::crash`] takes relaxed steps back at random,
 //! forgets volatile sends and raises the epoch.
 
+mod tables;
+
+pub use tables::{SiteRules, Sources, Tables};
+
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::ports::{Delivery, Durability, Entry, Host, Instant, Level, Outgoing, RuleFailure};
@@ -96,6 +100,8 @@ pub struct Cost {
     pub timers: u32,
     /// Requests sent.
     pub sends: u32,
+    /// Looks into tables.
+    pub lookups: u32,
 }
 
 /// The host. Between steps its fields may be looked at; effects of a step show once
@@ -118,10 +124,12 @@ pub struct MemoryHost {
     cost: Cost,
     /// Requests sent that have no outcome yet, in order.
     pub sent: Vec<Sent>,
-    /// Tables by name.
-    pub tables: BTreeMap<String, BTreeMap<Vec<u8>, Vec<u8>>>,
     /// Log lines.
     pub lines: Vec<String>,
+    /// Tables; see [`MemoryHost::load`].
+    pub tables: Tables,
+    /// The site's own identity rules.
+    pub rules: Option<SiteRules>,
 }
 
 impl MemoryHost {
@@ -142,8 +150,9 @@ impl MemoryHost {
             staged_sends: Vec::new(),
             cost: Cost::default(),
             sent: Vec::new(),
-            tables: BTreeMap::new(),
             lines: Vec::new(),
+            tables: Tables::default(),
+            rules: None,
         }
     }
 
@@ -384,15 +393,18 @@ impl Host for MemoryHost {
     }
 
     fn lookup(&mut self, table: &str, key: &[u8]) -> Option<Vec<u8>> {
-        self.tables.get(table)?.get(key).cloned()
+        self.cost.lookups += 1;
+        self.tables.lookup(table, key)
     }
 
-    fn normalize(&mut self, _uri: &str, _normalized: &str) -> Result<String, RuleFailure> {
-        Err(RuleFailure::Broken("no such component".to_owned()))
+    fn normalize(&mut self, uri: &str, normalized: &str) -> Result<String, RuleFailure> {
+        let none = || RuleFailure::Broken("no such component".to_owned());
+        (self.rules.ok_or_else(none)?.normalize)(uri, normalized)
     }
 
-    fn fundamental(&mut self, _identity: &str, _mapped: &str) -> Result<String, RuleFailure> {
-        Err(RuleFailure::Broken("no such component".to_owned()))
+    fn fundamental(&mut self, identity: &str, mapped: &str) -> Result<String, RuleFailure> {
+        let none = || RuleFailure::Broken("no such component".to_owned());
+        (self.rules.ok_or_else(none)?.fundamental)(identity, mapped)
     }
 
     fn now(&mut self) -> Instant {

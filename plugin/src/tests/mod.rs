@@ -3,6 +3,7 @@
 
 mod delivery;
 mod fanout;
+mod identities;
 mod model;
 mod moving;
 mod moving_model;
@@ -10,3 +11,4 @@ mod publication;
 mod recovery;
 mod scene;
 mod subscription;
+mod tables;
