@@ -98,6 +98,7 @@ fn forget(step: &mut Step<'_>, usage: Usage, subscription: &Subscription<'_>) {
     if subscription.expires > step.now {
         step.host.cancel_timer(&usage.subscription());
     }
+    watcher_info::removed(step, subscription);
     step.tidy(Durability::Relaxed);
 }
 

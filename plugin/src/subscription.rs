@@ -12,7 +12,7 @@ use crate::media;
 use crate::notification;
 use crate::package::Package;
 use crate::ports::{Delivery, Durability, Host, Reply, Verdict};
-use crate::records::{self, Ending, Position, State, Subscription};
+use crate::records::{self, Ending, Position, State, Subscription, Transition};
 use crate::sip::cseq::CSeq;
 use crate::sip::dialog::{Dialog, DialogId};
 use crate::sip::event::Event;
@@ -92,11 +92,15 @@ fn create(
     let tag = usage.id.hex();
     let dialog = Dialog::create(message, &tag)?;
     let seconds = lifetime::of_subscription(message, step.configuration)?;
-    check_content(message)?;
-    let state = match authorization::watch(&asked.principal, presentity, step.configuration) {
-        Decision::Block => return Err(Refusal::Forbidden("Forbidden")),
-        decision => state(decision),
-    };
+    check_content(message, asked.package)?;
+    let decision = decide(step, presentity, asked);
+    if decision == Decision::Block {
+        let refusal = Refusal::Forbidden("Forbidden");
+        let staged = watcher_info::refused(step, asked.package, asked.principal.name());
+        return if staged { Ok(refusal.into_reply()) } else { Err(refusal) };
+    }
+    let state = state(decision);
+    watcher_info::admit(step, asked.package, asked.principal.name(), asked.event.id, state)?;
     let mut subscription = Subscription {
         dialog,
         package: asked.package,
@@ -106,9 +110,11 @@ fn create(
         created: step.now,
         expires: lifetime::end(step.now, seconds),
         state,
+        transition: Transition::Subscribed,
         reserved: CSEQ_BLOCK,
     };
     if seconds == 0 {
+        watcher_info::fetched(step, usage.id, &subscription);
         subscription.state = State::Ending(Ending::Unsubscribed(state.view()));
         fetch(step, &subscription)?;
     } else {
@@ -122,7 +128,7 @@ fn create(
             not_before: 0,
         };
         step.put(&usage.subscription(), &subscription, Durability::Durable);
-        step.host.set_timer(&usage.subscription(), subscription.expires, b"");
+        step.host.set_timer(&usage.subscription(), watcher_info::end(step.configuration, &subscription), b"");
         watcher_info::happened(step, usage, &subscription, Happening::Subscribed);
         notify(step, usage, &mut subscription, &mut position)?;
     }
@@ -167,10 +173,10 @@ fn renew(
         return Err(Refusal::Forbidden("Not the Subscriber"));
     }
     let seconds = lifetime::of_subscription(message, step.configuration)?;
-    check_content(message)?;
+    check_content(message, asked.package)?;
     subscription.dialog.refresh_target(message)?;
 
-    let decision = authorization::watch(&asked.principal, presentity, step.configuration);
+    let decision = decide(step, presentity, asked);
     let before = subscription.expires;
     match decision {
         Decision::Block => subscription.state = State::Ending(Ending::Rejected),
@@ -178,7 +184,7 @@ fn renew(
             subscription.state = State::Ending(Ending::Unsubscribed(state(decision).view()));
         }
         decision => {
-            subscription.state = state(decision);
+            subscription.decide(state(decision), step.now);
             subscription.expires = lifetime::end(step.now, seconds);
         }
     }
@@ -216,10 +222,22 @@ fn notify(
     Ok(())
 }
 
-fn check_content(message: &Message<'_>) -> Result<(), Refusal> {
-    media::check_accept(message)?;
+fn check_content(message: &Message<'_>, package: Package) -> Result<(), Refusal> {
+    let media = match package {
+        Package::Presence => media::PIDF,
+        Package::Winfo | Package::WinfoOfWinfo => watcher_info::WATCHERINFO,
+    };
+    media::check_accept(message, media)?;
     // No type of body is understood in a SUBSCRIBE yet.
     media::body(message, &[], "").map(|_| ())
+}
+
+/// What a subscriber may see.
+fn decide(step: &Step<'_>, presentity: &Presentity<'_>, asked: &Asked<'_>) -> Decision {
+    match asked.package {
+        Package::Presence => authorization::watch(&asked.principal, presentity, step.configuration),
+        Package::Winfo | Package::WinfoOfWinfo => watcher_info::authorize(&asked.principal, presentity),
+    }
 }
 
 fn state(decision: Decision) -> State {
@@ -237,6 +255,8 @@ fn happening(before: State, after: State) -> Option<Happening> {
         (_, State::Ending(Ending::Rejected)) => Some(Happening::Rejected),
         (_, State::Ending(_)) => Some(Happening::TimedOut),
         (State::Pending, State::Active | State::Polite) => Some(Happening::Approved),
+        // The winfo state machine has no way back: it starts anew.
+        (State::Active | State::Polite, State::Pending) => Some(Happening::Subscribed),
         _ => None,
     }
 }

@@ -1,11 +1,13 @@
 //! The plugin's configuration: a JSON object, checked as a whole.
 
 mod section;
+mod winfo;
 
 use serde_json::{Map, Value};
 
 use crate::pidf;
 use section::{Section, problem};
+pub use winfo::WatcherInfo;
 
 /// A value that does not fit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,6 +76,8 @@ pub struct Configuration {
     pub notify_interval: u64,
     /// Publications of a presentity that are taken a minute; none for no limit.
     pub publish_rate: Option<u32>,
+    /// Watcher information.
+    pub winfo: WatcherInfo,
     /// Presence rules.
     pub rules: Rules,
     /// Bounds.
@@ -100,7 +104,7 @@ impl Configuration {
 
     fn read(whole: &Map<String, Value>, problems: &mut Vec<Problem>) -> Self {
         let presence = Section::of(whole, "", "presence", problems);
-        presence.only(&["domains", "expires", "notify_interval", "publish_rate"], problems);
+        presence.only(&["domains", "expires", "notify_interval", "publish_rate", "winfo"], problems);
         let domains = domains(&presence, problems);
         let expires = expires(&presence, problems);
         let notify_interval = presence.number("notify_interval", 0, 86_400, 5, problems);
@@ -119,7 +123,9 @@ impl Configuration {
         };
 
         let limits = Section::of(whole, "", "limits", problems);
-        limits.only(&["publications", "inline_watchers", "chunk", "document"], problems);
+        let own = ["publications", "inline_watchers", "chunk", "document"];
+        limits.only(&[&own[..], WatcherInfo::LIMITS].concat(), problems);
+        let winfo = WatcherInfo::read(&presence, &limits, problems);
         let limits = Limits {
             publications: limits.number("publications", 1, 1_000, 32, problems),
             inline_watchers: limits.number("inline_watchers", 0, 1_000, 32, problems),
@@ -134,6 +140,7 @@ impl Configuration {
             expires,
             notify_interval: u64::from(notify_interval) * 1_000,
             publish_rate,
+            winfo,
             rules,
             limits,
         }

@@ -8,3 +8,6 @@ mod publication;
 mod recovery;
 mod scene;
 mod subscription;
+mod watcher_info;
+mod watcher_model;
+mod watchers;
