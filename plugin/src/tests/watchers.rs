@@ -138,6 +138,10 @@ impl Table {
             Some(version) => assert_eq!(document.version, version + 1, "{document:?}"),
         }
         self.version = Some(document.version);
+        if crashed {
+            // What was told before may be undone.
+            self.ended.clear();
+        }
         if document.full {
             self.rows.clear();
         }
@@ -146,9 +150,7 @@ impl Table {
             assert_eq!(watcher.expiration.is_some(), matches!(watcher.status.as_str(), "active" | "pending"));
             if watcher.status == "terminated" {
                 self.rows.remove(&watcher.id);
-                if !crashed {
-                    assert!(!self.ended.contains(&watcher.id), "reported as terminated twice");
-                }
+                assert!(!self.ended.contains(&watcher.id), "reported as terminated twice");
                 self.ended.push(watcher.id.clone());
             } else {
                 self.rows.insert(watcher.id.clone(), watcher.clone());

@@ -48,10 +48,14 @@ pub fn next(
             Document { version: position.cseq, full: false, rows }
         }
         missed => {
-            let mut rows = everybody(step, inner);
-            let over = |entry: &&Entry| entry.row.status == Status::Terminated;
-            rows.extend(missed.unwrap_or_default().iter().filter(over).map(|entry| entry.row.clone()));
-            Document { version: position.cseq, full: true, rows }
+            let mut everybody = Gathered::everybody(step, inner);
+            // Whose end has not been told; a crash may have brought some of them back to life.
+            let over =
+                |entry: &&Entry| entry.row.status == Status::Terminated && !everybody.has(entry.row.id);
+            let over: Vec<Row> =
+                missed.unwrap_or_default().iter().filter(over).map(|entry| entry.row.clone()).collect();
+            everybody.rows.extend(over);
+            Document { version: position.cseq, full: true, rows: everybody.rows }
         }
     };
     document.content(&subscription.entity, inner, step.now)
@@ -62,7 +66,7 @@ pub fn once(step: &mut Step<'_>, subscription: &Subscription<'_>) -> Content {
     let Some(inner) = subscription.package.inner() else {
         return Content { media: WATCHERINFO, body: Vec::new() };
     };
-    let rows = everybody(step, inner);
+    let rows = Gathered::everybody(step, inner).rows;
     Document { version: 0, full: true, rows }.content(&subscription.entity, inner, step.now)
 }
 
@@ -90,6 +94,22 @@ struct Gathered {
 }
 
 impl Gathered {
+    /// All watchers, those first who wait for a decision. If there are too many for a document,
+    /// the operator is told.
+    fn everybody(step: &mut Step<'_>, inner: Package) -> Self {
+        let mut gathered = Self { most: step.configuration.winfo.watchers as usize, ..Self::default() };
+        if inner == Package::Presence && Ledger::load(step, inner).may_have_undecided() {
+            gather_undecided(step, &mut gathered);
+        }
+        gather_live(step, inner, &mut gathered);
+        if gathered.cut {
+            let shown = gathered.rows.len().to_string();
+            let fields = [("presentity", step.partition), ("shown", shown.as_str())];
+            step.host.log(Level::Warn, "more watchers than a watcherinfo document takes", &fields);
+        }
+        gathered
+    }
+
     /// Adds a watcher. False if there is no room.
     fn add(&mut self, row: Row) -> bool {
         self.bytes += row.watcher.len() + 160;
@@ -105,25 +125,8 @@ impl Gathered {
     }
 }
 
-/// All watchers, those first who wait for a decision. If there are too many for a document, the
-/// operator is told.
-fn everybody(step: &mut Step<'_>, inner: Package) -> Vec<Row> {
-    let mut gathered = Gathered { most: step.configuration.winfo.watchers as usize, ..Gathered::default() };
-    if inner == Package::Presence && Ledger::load(step, inner).may_have_undecided() {
-        gather_undecided(step, &mut gathered);
-    }
-    gather_live(step, inner, &mut gathered);
-    if gathered.cut {
-        let shown = gathered.rows.len().to_string();
-        let fields = [("presentity", step.partition), ("shown", shown.as_str())];
-        step.host.log(Level::Warn, "more watchers than a watcherinfo document takes", &fields);
-    }
-    gathered.rows
-}
-
 fn gather_undecided(step: &mut Step<'_>, gathered: &mut Gathered) {
-    let bound = step.configuration.winfo.pending;
-    for entry in undecided::index(step, &[keys::UNDECIDED], bound) {
+    for entry in undecided::index(step, &[keys::UNDECIDED], undecided::MOST) {
         let row = match entry.what {
             Undecided::Waiting(waiting) => Some(waiting.row(entry.id)),
             Undecided::Pending => {

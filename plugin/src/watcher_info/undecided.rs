@@ -21,8 +21,10 @@ use crate::step::Step;
 /// Seconds to wait if a presentity has too many who wait for a decision.
 const RETRY: u32 = 600;
 
-/// Most pending and waiting subscriptions that a presentity may have by any configuration.
-const MOST: u32 = 1_000;
+/// Most entries looked at. Bounds by configuration are lower, but there may be more entries:
+/// those who were active before they became pending are let through, and a crash may bring
+/// some back.
+pub const MOST: u32 = 1_000;
 
 /// The record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -274,6 +276,16 @@ fn wait(
     durability: Durability,
 ) {
     replace(step, ledger, subscription, rows, durability);
+    // Those who were active before they became pending may be more than may be pending.
+    let bound = step.configuration.winfo.pending;
+    let mut all = index(step, &[keys::UNDECIDED], bound);
+    if all.len() >= bound as usize {
+        let Some(oldest) = take_oldest(&mut all) else {
+            rows.push(Row::over(id, subscription, Cause::Giveup));
+            return;
+        };
+        rows.extend(over(step, &oldest, Cause::Giveup, durability));
+    }
     let waiting = Waiting {
         watcher: subscription.watcher.to_string(),
         event_id: subscription.event_id.as_deref().map(str::to_owned),
@@ -298,8 +310,7 @@ fn replace(
     if !ledger.may_have_undecided() {
         return;
     }
-    let bound = step.configuration.winfo.pending_per_watcher;
-    for entry in index(step, &prefix(&subscription.watcher), bound) {
+    for entry in index(step, &prefix(&subscription.watcher), MOST) {
         let same = |one: &Waiting| {
             one.watcher == subscription.watcher && one.event_id.as_deref() == subscription.event_id.as_deref()
         };
@@ -311,8 +322,7 @@ fn replace(
 
 /// All attempts of a watcher that wait for a decision are over.
 fn settle(step: &mut Step<'_>, ledger: &mut Ledger, watcher: &str, cause: Cause, rows: &mut Vec<Row>) {
-    let bound = step.configuration.winfo.pending_per_watcher;
-    for entry in index(step, &prefix(watcher), bound) {
+    for entry in index(step, &prefix(watcher), MOST) {
         if entry.waiting().is_some_and(|one| one.watcher == watcher) {
             rows.extend(over(step, &entry, cause, Durability::Durable));
         }
