@@ -16,7 +16,11 @@
 //! | `f` | [`crate::records::Fanout`]: a fan-out under way or put off | relaxed |
 //! | `r` | [`crate::records::Rate`]: publications of the running minute | relaxed |
 //! | `u` + watcher + id | a pending or waiting watcher (`watcher_info`) | durable, relaxed at its end |
-//! | `l` + `p` or `w` | what happened to watchers (`watcher_info`) | relaxed |
+//! | `w` + `p` or `w` | what happened to watchers (`watcher_info`) | relaxed |
+//! | `a` | [`crate::relocation::anchor::Anchor`]: where subscriptions to this identity are kept | durable |
+//! | `b` + identity | [`crate::relocation::anchor::Claimed`]: that it was told so | durable |
+//! | `m` + id | [`crate::relocation::passage::Passage`] of a subscription that came or went | durable |
+//! | `l` + id | [`crate::relocation::passage::Departure`] of a subscription that is to go | durable |
 //! | `k` | secret that neutral documents are derived from, 8 bytes | durable |
 //!
 //! The secret is eight plain bytes; every other record begins with the number of its schema.
@@ -37,13 +41,21 @@ pub const WINFO_POSITION: u8 = b'j';
 /// A watcher whom nobody has decided on; eight bytes that stand for its identity and its id follow.
 pub const UNDECIDED: u8 = b'u';
 /// What happened to watchers; a byte that stands for the package follows.
-pub const LEDGER: u8 = b'l';
+pub const LEDGER: u8 = b'w';
 /// The composed document.
 pub const DOCUMENT: &[u8] = b"d";
 /// The fan-out.
 pub const FANOUT: &[u8] = b"f";
 /// The publication rate.
 pub const RATE: &[u8] = b"r";
+/// Where subscriptions to this partition's identity are kept, if not here.
+pub const ANCHOR: &[u8] = b"a";
+/// An identity that was told that subscriptions to it are kept here.
+pub const CLAIMED: u8 = b'b';
+/// A subscription that came from another partition or went to one.
+pub const PASSAGE: u8 = b'm';
+/// Where a subscription is to go.
+pub const DEPARTURE: u8 = b'l';
 /// The secret of neutral documents.
 pub const SECRET: &[u8] = b"k";
 /// Name of the timer of throttled notifications.
@@ -61,6 +73,10 @@ pub const KINDS: &[(u8, &str)] = &[
     (b'd', "document"),
     (b'f', "fanout"),
     (b'r', "rate"),
+    (b'a', "anchor"),
+    (CLAIMED, "claim"),
+    (PASSAGE, "passage"),
+    (DEPARTURE, "departure"),
     (b'k', "secret"),
 ];
 

@@ -11,10 +11,13 @@ pub mod composition;
 pub mod configuration;
 pub mod errors;
 pub mod keys;
+pub mod patch;
 pub mod pidf;
+pub mod pidf_diff;
 pub mod ports;
 pub mod records;
 pub mod sip;
+pub mod xml;
 
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;
@@ -38,6 +41,7 @@ mod notification;
 mod options;
 mod package;
 mod publication;
+mod relocation;
 mod step;
 mod subscription;
 pub mod tables;

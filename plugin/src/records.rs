@@ -53,6 +53,9 @@ pub enum State {
     Polite,
     /// Over; the last NOTIFY is still to be sent or answered.
     Ending(Ending),
+    /// To be given to another partition as soon as the NOTIFY in flight is answered; what the
+    /// watcher was shown before.
+    Leaving(View),
 }
 
 /// Why a subscription is over: the `reason` of its last NOTIFY (RFC 6665 4.1.3).
@@ -98,10 +101,16 @@ impl State {
             Self::Active => View::Full,
             Self::Polite => View::Neutral,
             Self::Ending(Ending::Unsubscribed(view)) => view,
-            Self::Pending | Self::Ending(Ending::Expired | Ending::Rejected | Ending::GivenUp) => {
-                View::Nothing
-            }
+            Self::Pending
+            | Self::Leaving(_)
+            | Self::Ending(Ending::Expired | Ending::Rejected | Ending::GivenUp) => View::Nothing,
         }
+    }
+
+    /// True if nobody has decided.
+    #[must_use]
+    pub fn is_pending(self) -> bool {
+        matches!(self, Self::Pending | Self::Leaving(View::Nothing))
     }
 
     /// True if the subscription is over.
@@ -138,16 +147,25 @@ pub struct Subscription<'a> {
     pub transition: Transition,
     /// Our CSeq numbers up to this one may have been used, whatever the position says.
     pub reserved: u32,
+    /// How often it moved to another partition.
+    pub moves: u32,
 }
 
 impl Subscription<'_> {
-    /// Takes a decision on a live subscription.
+    /// Takes a decision on a live subscription; `state` is a live one, too.
     pub fn decide(&mut self, state: State, now: Instant) {
-        match (self.state, state) {
-            (State::Pending, State::Active | State::Polite) => self.transition = Transition::Approved,
-            (State::Active | State::Polite, State::Pending) => self.transition = Transition::Suspended(now),
+        match (self.state.is_pending(), state.is_pending()) {
+            (true, false) => self.transition = Transition::Approved,
+            (false, true) => self.transition = Transition::Suspended(now),
             _ => {}
         }
+        self.state = state;
+    }
+
+    /// Takes the decision on a subscription that came from another partition.
+    pub fn begin_anew(&mut self, state: State, now: Instant) {
+        let pending = state.is_pending();
+        self.transition = if pending { Transition::Suspended(now) } else { Transition::Subscribed };
         self.state = state;
     }
 
@@ -286,6 +304,7 @@ mod tests {
             state: State::Ending(Ending::Unsubscribed(View::Neutral)),
             transition: Transition::Approved,
             reserved: 256,
+            moves: 0,
         };
         let bytes = encode(&subscription);
         let back: Subscription<'_> = decode(&bytes).unwrap();

@@ -13,6 +13,9 @@ use crate::notification;
 use crate::package::Package;
 use crate::ports::{Delivery, Durability, Host, Reply, Verdict};
 use crate::records::{self, Ending, Position, State, Subscription, Transition};
+use crate::relocation::anchor;
+use crate::relocation::passage::{self, Departure};
+use crate::relocation::search::Search;
 use crate::sip::cseq::CSeq;
 use crate::sip::dialog::{Dialog, DialogId};
 use crate::sip::event::Event;
@@ -41,25 +44,55 @@ pub fn handle(
 ) -> Result<Verdict, Refusal> {
     let asked = Asked::of(host, configuration, message)?;
     let mut step = Step::enter(host, configuration, presentity.partition());
-    let reply = match DialogId::of(message)? {
-        Some(dialog) => renew(&mut step, message, presentity, &asked, dialog),
-        None => create(&mut step, message, presentity, &asked),
-    };
-    reply.map(Verdict::Reply)
+    match DialogId::of(message)? {
+        Some(dialog) => renew(&mut step, message, &asked, dialog, Place::Mapped(presentity)),
+        None => create(&mut step, message, presentity, &asked).map(Verdict::Reply),
+    }
 }
 
-/// A SUBSCRIBE that was forwarded to this partition. Nothing is, so far.
+/// A SUBSCRIBE in a dialog was forwarded to this partition.
 ///
 /// # Errors
-/// 481: there is no such dialog.
+/// As [`handle`].
 pub fn forwarded(
-    _host: &mut dyn Host,
-    _configuration: &Configuration,
-    _partition: &str,
-    _message: &Message<'_>,
-    _payload: &[u8],
+    host: &mut dyn Host,
+    configuration: &Configuration,
+    partition: &str,
+    message: &Message<'_>,
+    payload: &[u8],
 ) -> Result<Verdict, Refusal> {
-    Err(Refusal::NoDialog)
+    let search = Search::resume(payload).ok_or(Refusal::NoDialog)?;
+    let asked = Asked::of(host, configuration, message)?;
+    let dialog = DialogId::of(message)?.ok_or(Refusal::NoDialog)?;
+    let mut step = Step::new(host, configuration, partition);
+    renew(&mut step, message, &asked, dialog, Place::Searched(search))
+}
+
+/// What a watcher of a package is granted.
+pub fn authorize(
+    step: &mut Step<'_>,
+    package: Package,
+    principal: &Principal,
+    presentity: &Presentity<'_>,
+) -> State {
+    let decision = match package {
+        Package::Presence => authorization::watch(principal, presentity, step.configuration),
+        Package::Winfo | Package::WinfoOfWinfo => watcher_info::authorize(principal, presentity),
+    };
+    match decision {
+        Decision::Allow => State::Active,
+        Decision::Confirm => State::Pending,
+        Decision::PoliteBlock => State::Polite,
+        Decision::Block => State::Ending(Ending::Rejected),
+    }
+}
+
+/// How a SUBSCRIBE in a dialog came to a partition.
+enum Place<'p, 'm> {
+    /// It is that of the presentity in To.
+    Mapped(&'p Presentity<'m>),
+    /// It may have been that when the subscription was made.
+    Searched(Search),
 }
 
 impl<'m> Asked<'m> {
@@ -93,14 +126,12 @@ fn create(
     let dialog = Dialog::create(message, &tag)?;
     let seconds = lifetime::of_subscription(message, step.configuration)?;
     check_content(message, asked.package)?;
-    let decision = decide(step, presentity, asked);
-    if decision == Decision::Block {
+    let state = authorize(step, asked.package, &asked.principal, presentity);
+    if state.is_ending() {
         let refusal = Refusal::Forbidden("Forbidden");
         let staged = watcher_info::refused(step, asked.package, asked.principal.name());
         return if staged { Ok(refusal.into_reply()) } else { Err(refusal) };
     }
-    let state = state(decision);
-    watcher_info::admit(step, asked.package, asked.principal.name(), asked.event.id, state)?;
     let mut subscription = Subscription {
         dialog,
         package: asked.package,
@@ -112,7 +143,9 @@ fn create(
         state,
         transition: Transition::Subscribed,
         reserved: CSEQ_BLOCK,
+        moves: 0,
     };
+    watcher_info::admit(step, &subscription, seconds == 0)?;
     if seconds == 0 {
         watcher_info::fetched(step, usage.id, &subscription);
         subscription.state = State::Ending(Ending::Unsubscribed(state.view()));
@@ -128,7 +161,9 @@ fn create(
             not_before: 0,
         };
         step.put(&usage.subscription(), &subscription, Durability::Durable);
-        step.host.set_timer(&usage.subscription(), watcher_info::end(step.configuration, &subscription), b"");
+        let end = watcher_info::end(step.configuration, &subscription);
+        step.host.set_timer(&usage.subscription(), end, b"");
+        anchor::hold(step, presentity.identity.as_str(), subscription.expires);
         watcher_info::happened(step, usage, &subscription, Happening::Subscribed);
         notify(step, usage, &mut subscription, &mut position)?;
     }
@@ -154,12 +189,18 @@ fn fetch(step: &mut Step<'_>, subscription: &Subscription<'_>) -> Result<(), Ref
 fn renew(
     step: &mut Step<'_>,
     message: &Message<'_>,
-    presentity: &Presentity<'_>,
     asked: &Asked<'_>,
     dialog: DialogId<'_>,
-) -> Result<Reply, Refusal> {
+    place: Place<'_, '_>,
+) -> Result<Verdict, Refusal> {
     let usage = asked.usage(Id::from_hex(dialog.local_tag).ok_or(Refusal::NoDialog)?);
-    let record = step.subscription(usage).ok_or(Refusal::NoDialog)?;
+    let Some(record) = step.subscription(usage) else {
+        let search = match place {
+            Place::Mapped(presentity) => Search::begin(presentity),
+            Place::Searched(search) => search,
+        };
+        return search.go_on(step, usage.id);
+    };
     let kept: Subscription<'_> = records::decode(&record).ok_or(Refusal::NoDialog)?;
     if kept.dialog.id() != dialog || kept.state.is_ending() || kept.expires <= step.now {
         return Err(Refusal::NoDialog);
@@ -175,24 +216,56 @@ fn renew(
     let seconds = lifetime::of_subscription(message, step.configuration)?;
     check_content(message, asked.package)?;
     subscription.dialog.refresh_target(message)?;
+    if seconds > 0 {
+        subscription.expires = lifetime::end(step.now, seconds);
+    }
 
-    let decision = decide(step, presentity, asked);
-    let before = subscription.expires;
-    match decision {
-        Decision::Block => subscription.state = State::Ending(Ending::Rejected),
-        decision if seconds == 0 => {
-            subscription.state = State::Ending(Ending::Unsubscribed(state(decision).view()));
-        }
-        decision => {
-            subscription.decide(state(decision), step.now);
-            subscription.expires = lifetime::end(step.now, seconds);
+    match place {
+        Place::Mapped(presentity) => stay(step, usage, &kept, subscription, presentity, asked, seconds),
+        Place::Searched(_) => {
+            // Whom the watcher asked for is what is mapped, whatever the To header names here.
+            let presentity = Presentity::named(step.host, step.configuration, &kept.entity)?;
+            if presentity.partition() == step.partition {
+                return stay(step, usage, &kept, subscription, &presentity, asked, seconds);
+            }
+            log(step, "subscription renewed to move", &subscription, seconds);
+            let departure = Departure {
+                to: presentity.partition().into(),
+                sender: asked.principal.identities().to_vec(),
+                ends: seconds == 0,
+            };
+            passage::leave(step, usage, &kept, subscription, &departure);
+            Ok(Verdict::Reply(accepted(HeaderBlock::with_capacity(40), seconds)))
         }
     }
-    let mut position = step.position(usage, &kept);
+}
+
+/// A SUBSCRIBE in a dialog whose subscription lives where it belongs.
+fn stay(
+    step: &mut Step<'_>,
+    usage: Usage,
+    kept: &Subscription<'_>,
+    mut subscription: Subscription<'_>,
+    presentity: &Presentity<'_>,
+    asked: &Asked<'_>,
+    seconds: u32,
+) -> Result<Verdict, Refusal> {
+    let granted = authorize(step, asked.package, &asked.principal, presentity);
+    match granted {
+        State::Ending(_) => subscription.state = granted,
+        _ if seconds == 0 => subscription.state = State::Ending(Ending::Unsubscribed(granted.view())),
+        _ => subscription.decide(granted, step.now),
+    }
+    if subscription.state.is_ending() {
+        subscription.expires = kept.expires;
+    } else {
+        anchor::hold(step, presentity.identity.as_str(), subscription.expires);
+    }
+    let mut position = step.position(usage, kept);
     // A new block costs nothing here, where the record is written durably anyway.
     subscription.reserved = subscription.reserved.max(position.cseq.saturating_add(CSEQ_BLOCK));
     step.put(&usage.subscription(), &subscription, Durability::Durable);
-    if subscription.expires < before {
+    if subscription.expires < kept.expires {
         step.host.set_timer(&usage.subscription(), subscription.expires, b"");
     }
     if let Some(what) = happening(kept.state, subscription.state) {
@@ -201,10 +274,10 @@ fn renew(
     position.owed = true;
     notify(step, usage, &mut subscription, &mut position)?;
     log(step, "subscription renewed", &subscription, seconds);
-    if decision == Decision::Block {
-        return Ok(Refusal::Forbidden("Forbidden").into_reply());
+    if granted.is_ending() {
+        return Ok(Verdict::Reply(Refusal::Forbidden("Forbidden").into_reply()));
     }
-    Ok(accepted(HeaderBlock::with_capacity(40), seconds))
+    Ok(Verdict::Reply(accepted(HeaderBlock::with_capacity(40), seconds)))
 }
 
 /// Sends the NOTIFY that a SUBSCRIBE calls for and notes it durably, so that a crash
@@ -232,32 +305,17 @@ fn check_content(message: &Message<'_>, package: Package) -> Result<(), Refusal>
     media::body(message, &[], "").map(|_| ())
 }
 
-/// What a subscriber may see.
-fn decide(step: &Step<'_>, presentity: &Presentity<'_>, asked: &Asked<'_>) -> Decision {
-    match asked.package {
-        Package::Presence => authorization::watch(&asked.principal, presentity, step.configuration),
-        Package::Winfo | Package::WinfoOfWinfo => watcher_info::authorize(&asked.principal, presentity),
-    }
-}
-
-fn state(decision: Decision) -> State {
-    match decision {
-        Decision::Allow => State::Active,
-        Decision::Confirm => State::Pending,
-        Decision::PoliteBlock => State::Polite,
-        Decision::Block => State::Ending(Ending::Rejected),
-    }
-}
-
 /// What a change of state is to who watches the watchers.
 fn happening(before: State, after: State) -> Option<Happening> {
     match (before, after) {
         (_, State::Ending(Ending::Rejected)) => Some(Happening::Rejected),
         (_, State::Ending(_)) => Some(Happening::TimedOut),
-        (State::Pending, State::Active | State::Polite) => Some(Happening::Approved),
-        // The winfo state machine has no way back: it starts anew.
-        (State::Active | State::Polite, State::Pending) => Some(Happening::Subscribed),
-        _ => None,
+        _ => match (before.is_pending(), after.is_pending()) {
+            (true, false) => Some(Happening::Approved),
+            // The winfo state machine has no way back: it starts anew.
+            (false, true) => Some(Happening::Subscribed),
+            _ => None,
+        },
     }
 }
 

@@ -118,6 +118,8 @@ pub struct MemoryHost {
     cost: Cost,
     /// Requests sent that have no outcome yet, in order.
     pub sent: Vec<Sent>,
+    /// Tables by name.
+    pub tables: BTreeMap<String, BTreeMap<Vec<u8>, Vec<u8>>>,
     /// Log lines.
     pub lines: Vec<String>,
 }
@@ -140,6 +142,7 @@ impl MemoryHost {
             staged_sends: Vec::new(),
             cost: Cost::default(),
             sent: Vec::new(),
+            tables: BTreeMap::new(),
             lines: Vec::new(),
         }
     }
@@ -189,6 +192,12 @@ impl MemoryHost {
             self.since_flush.push(Committed { partition, effects });
         }
         cost
+    }
+
+    /// True if the running step has staged nothing.
+    #[must_use]
+    pub fn is_untouched(&self) -> bool {
+        self.staged.is_empty() && self.staged_with_step.is_empty() && self.staged_sends.is_empty()
     }
 
     /// Everything so far survives a crash.
@@ -244,6 +253,22 @@ impl MemoryHost {
         self.begin(Some(&partition));
         self.staged_with_step.push(Effect::CancelTimer(name.clone()));
         Some(Due::Timer(partition, name, due, payload))
+    }
+
+    /// Posts that were not delivered yet, in order: where to, and what.
+    #[must_use]
+    pub fn posts(&self) -> Vec<(String, Vec<u8>)> {
+        self.store.posts.iter().map(|(_, to, payload)| (to.clone(), payload.clone())).collect()
+    }
+
+    /// Brings a waiting post to the front, with those before it that go to the same partition:
+    /// posts to different partitions overtake each other.
+    pub fn hasten(&mut self, waiting: usize) {
+        let Some((_, to, _)) = self.store.posts.get(waiting).cloned() else { return };
+        let posts = std::mem::take(&mut self.store.posts);
+        let (first, others): (Vec<_>, Vec<_>) =
+            posts.into_iter().enumerate().partition(|(place, post)| *place <= waiting && post.1 == to);
+        self.store.posts = first.into_iter().chain(others).map(|(_, post)| post).collect();
     }
 
     /// When the next timer is due.
@@ -358,8 +383,8 @@ impl Host for MemoryHost {
         self.staged_with_step.push(Effect::Post(number, partition.to_owned(), payload.to_vec()));
     }
 
-    fn lookup(&mut self, _table: &str, _key: &[u8]) -> Option<Vec<u8>> {
-        None
+    fn lookup(&mut self, table: &str, key: &[u8]) -> Option<Vec<u8>> {
+        self.tables.get(table)?.get(key).cloned()
     }
 
     fn normalize(&mut self, _uri: &str, _normalized: &str) -> Result<String, RuleFailure> {

@@ -18,6 +18,7 @@ mod engine;
 mod flush;
 mod generation;
 mod in_flight;
+mod inspection;
 mod limits;
 mod message;
 mod metrics;
@@ -32,6 +33,7 @@ pub use clock::{Clock, HostClock};
 pub use compiled::Digest;
 pub use engine::{Engine, StartError};
 pub use generation::{ComponentError, Description};
+pub use inspection::InspectError;
 pub use limits::{EngineConfig, StepLimits};
 pub use message::{
     Answer, Document, Edge, Failure, Header, Outcome, Outgoing, Peer, Reply, Request, Response, SendId, Span,
@@ -39,4 +41,7 @@ pub use message::{
 };
 pub use metrics::{ByKind, Counter, GROUP_BOUNDS, Gauges, Histogram, Metrics, TIME_BOUNDS};
 pub use step::input::Kind;
-pub use tables::TableSource;
+pub use tables::{
+    BrokenTable, Conflict, Problems, RowSink, Table, TableBuilder, TableGauges, TableOutcome, TableProblem,
+    TableReport, TableSource,
+};

@@ -7,7 +7,7 @@ use crate::sip::asserted::Asserted;
 use crate::sip::{HeaderName, Identity, Malformed, Message, NameAddr, Uri};
 
 /// Longest name of a partition (`storage.enter`).
-const PARTITION_BYTES: usize = 512;
+pub const PARTITION_BYTES: usize = 512;
 
 /// Whose presence a request is about: the identity in its To header.
 #[derive(Clone, Debug)]
@@ -34,12 +34,31 @@ impl<'a> Presentity<'a> {
         message: &Message<'a>,
     ) -> Result<Self, Refusal> {
         let to = NameAddr::parse(message.required(HeaderName::To)?, "To")?;
-        let identity = normalize(host, configuration, &to.uri, to.uri_text)?;
+        let tag = to.tag();
+        Self::identify(host, configuration, to.uri_text, to.uri, tag)
+    }
+
+    /// The presentity that a URI names.
+    ///
+    /// # Errors
+    /// As [`Presentity::of`].
+    pub fn named(host: &mut dyn Host, configuration: &Configuration, text: &'a str) -> Result<Self, Refusal> {
+        Self::identify(host, configuration, text, Uri::parse(text)?, None)
+    }
+
+    fn identify(
+        host: &mut dyn Host,
+        configuration: &Configuration,
+        uri: &'a str,
+        parsed: Uri<'a>,
+        tag: Option<&'a str>,
+    ) -> Result<Self, Refusal> {
+        let identity = normalize(host, configuration, &parsed, uri)?;
         let fundamental = fundamental(host, configuration, &identity);
         if fundamental.is_empty() || fundamental.len() > PARTITION_BYTES {
             return Err(Malformed("To").into());
         }
-        Ok(Self { uri: to.uri_text, identity, fundamental, parsed: to.uri, tag: to.tag() })
+        Ok(Self { uri, identity, fundamental, parsed, tag })
     }
 
     /// Whether the presentity's own domain is served.
@@ -81,8 +100,9 @@ pub fn normalize(
 
 /// The fundamental identity behind a public one. Without an identity map each is its own.
 #[must_use]
-pub fn fundamental(_host: &mut dyn Host, _configuration: &Configuration, identity: &Identity) -> String {
-    identity.as_str().to_owned()
+pub fn fundamental(host: &mut dyn Host, _configuration: &Configuration, identity: &Identity) -> String {
+    let mapped = host.lookup("identities", identity.as_str().as_bytes());
+    mapped.and_then(|name| String::from_utf8(name).ok()).unwrap_or_else(|| identity.as_str().to_owned())
 }
 
 /// The sender as the trust domain vouches for it (RFC 3325): every asserted identity.
@@ -109,6 +129,18 @@ impl Principal {
         } else {
             Ok(Self(identities))
         }
+    }
+
+    /// The asserted identities.
+    #[must_use]
+    pub fn identities(&self) -> &[Identity] {
+        &self.0
+    }
+
+    /// A sender from what [`Principal::identities`] gave.
+    #[must_use]
+    pub fn from_identities(identities: Vec<Identity>) -> Self {
+        Self(identities)
     }
 
     /// True if one of the asserted identities is this one, without regard to fundamental identity.

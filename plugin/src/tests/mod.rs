@@ -4,6 +4,8 @@
 mod delivery;
 mod fanout;
 mod model;
+mod moving;
+mod moving_model;
 mod publication;
 mod recovery;
 mod scene;

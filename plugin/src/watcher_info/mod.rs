@@ -29,7 +29,7 @@ use crate::configuration::Decision;
 use crate::identity::{Presentity, Principal};
 use crate::keys::Usage;
 use crate::package::Package;
-use crate::records::{State, Subscription};
+use crate::records::Subscription;
 use crate::step::Step;
 use row::{Cause, Row};
 
@@ -39,7 +39,7 @@ pub const WATCHERINFO: &str = "application/watcherinfo+xml";
 /// What happens to a subscription, as a watcherinfo document names it (RFC 3857 4.7.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Happening {
-    /// It was made, or came here from another partition; or it was active and is pending again.
+    /// It was made; or it was active and is pending again.
     Subscribed,
     /// It was pending and is authorized now.
     Approved,
@@ -49,9 +49,13 @@ pub enum Happening {
     TimedOut,
     /// It was pending for too long.
     GivenUp,
-    /// It was removed without a decision: its watcher cannot be reached any more, or it moved
-    /// to another partition.
+    /// Its watcher cannot be reached any more, and it was removed.
     Deactivated,
+    /// Its presentity is another one now, and it is given to that one's partition. Told as
+    /// deactivated: RFC 3857 4.7.1 has that event for migration.
+    Left,
+    /// It came from another partition and was authorized here. Told as one that was made.
+    Arrived,
 }
 
 /// Who may read watcher information: the presentity itself, by its normalized identity
@@ -63,7 +67,7 @@ pub fn authorize(principal: &Principal, presentity: &Presentity<'_>) -> Decision
 /// Something happened to a subscription of any package, whose record has been written (or is
 /// about to be deleted). What was fetched (Expires 0) is told to [`fetched`] instead.
 pub fn happened(step: &mut Step<'_>, usage: Usage, subscription: &Subscription<'_>, what: Happening) {
-    if what == Happening::Subscribed
+    if matches!(what, Happening::Subscribed | Happening::Arrived)
         && let Some(inner) = subscription.package.inner()
     {
         Ledger::open(step, inner);
@@ -72,7 +76,7 @@ pub fn happened(step: &mut Step<'_>, usage: Usage, subscription: &Subscription<'
     if subscription.package.winfo().is_none() {
         return;
     }
-    let pending = subscription.state == State::Pending;
+    let pending = subscription.state.is_pending();
     let mut ledger = Ledger::load(step, subscription.package);
     if ledger.is_idle() && !pending {
         return;
@@ -84,11 +88,13 @@ pub fn happened(step: &mut Step<'_>, usage: Usage, subscription: &Subscription<'
     // Last, so that one who waited before has gone when the new one comes.
     if rows.iter().all(|row| row.id != usage.id) {
         rows.push(match what {
-            Happening::Subscribed | Happening::Approved => Row::live(usage.id, subscription),
+            Happening::Subscribed | Happening::Approved | Happening::Arrived => {
+                Row::live(usage.id, subscription)
+            }
             Happening::Rejected => Row::over(usage.id, subscription, Cause::Rejected),
             Happening::TimedOut => Row::over(usage.id, subscription, Cause::Timeout),
             Happening::GivenUp => Row::over(usage.id, subscription, Cause::Giveup),
-            Happening::Deactivated => Row::over(usage.id, subscription, Cause::Deactivated),
+            Happening::Deactivated | Happening::Left => Row::over(usage.id, subscription, Cause::Deactivated),
         });
     }
     tell::tell(step, ledger, rows);

@@ -83,9 +83,9 @@ impl Row {
     /// A subscription as it stands; if it is over, as one that timed out.
     pub fn live(id: Id, subscription: &Subscription<'_>) -> Self {
         let status = match subscription.state {
-            State::Active | State::Polite => Status::Active,
-            State::Pending => Status::Pending,
             State::Ending(_) => return Self::over(id, subscription, Cause::Timeout),
+            state if state.is_pending() => Status::Pending,
+            _ => Status::Active,
         };
         let cause = match subscription.transition {
             Transition::Approved if status == Status::Active => Cause::Approved,

@@ -37,7 +37,7 @@ impl Subscriber {
         match delivery::advance(step, self.usage, &mut subscription, &mut self.position) {
             Progress::Sent => step.put_position(self.usage, &self.position, Durability::Relaxed),
             Progress::Wait(until) => delivery::put_off(step, self.usage, until),
-            Progress::Quiet | Progress::Broken => {}
+            Progress::Quiet | Progress::Broken | Progress::Left => {}
         }
     }
 

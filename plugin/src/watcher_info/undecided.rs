@@ -55,6 +55,11 @@ impl Waiting {
         Row { id, watcher: self.watcher.clone(), status, cause, created: self.created, expires: None }
     }
 
+    /// True if that subscription is to the same, by the same watcher, with the same parameters.
+    fn is_like(&self, subscription: &Subscription<'_>) -> bool {
+        self.watcher == subscription.watcher && self.event_id.as_deref() == subscription.event_id.as_deref()
+    }
+
     fn over(&self, id: Id, cause: Cause) -> Row {
         Row { status: Status::Terminated, cause, ..self.row(id) }
     }
@@ -114,26 +119,20 @@ pub fn end(configuration: &Configuration, subscription: &Subscription<'_>) -> In
 /// # Errors
 /// 403 if the watcher has too many that are pending, 503 if the presentity has too many of
 /// them, or too many that subscribe to its watcher information; nothing is staged then.
-pub fn admit(
-    step: &mut Step<'_>,
-    package: Package,
-    watcher: &str,
-    event_id: Option<&str>,
-    state: State,
-) -> Result<(), Refusal> {
+pub fn admit(step: &mut Step<'_>, subscription: &Subscription<'_>, fetch: bool) -> Result<(), Refusal> {
     let bounds = step.configuration.winfo;
-    if package != Package::Presence {
+    if subscription.package != Package::Presence {
+        if fetch {
+            return Ok(());
+        }
         let full = step.host.scan(&[keys::WINFO_SUBSCRIPTION], None, bounds.subscriptions);
         return if full.len() < bounds.subscriptions as usize { Ok(()) } else { Err(Refusal::Busy(RETRY)) };
     }
-    if state != State::Pending || !Ledger::load(step, package).may_have_undecided() {
+    if !subscription.state.is_pending() || !Ledger::load(step, Package::Presence).may_have_undecided() {
         return Ok(());
     }
-    let replaced = |entry: &Indexed| {
-        entry.waiting().is_some_and(|one| one.watcher == watcher && one.event_id.as_deref() == event_id)
-    };
-    let mut own = index(step, &prefix(watcher), bounds.pending_per_watcher);
-    if own.iter().any(replaced) {
+    let mut own = index(step, &prefix(&subscription.watcher), bounds.pending_per_watcher);
+    if own.iter().any(|entry| entry.waiting().is_some_and(|one| one.is_like(subscription))) {
         return Ok(());
     }
     if own.len() >= bounds.pending_per_watcher as usize {
@@ -187,7 +186,7 @@ pub fn fetched(step: &mut Step<'_>, id: Id, subscription: &Subscription<'_>) {
     if subscription.package != Package::Presence {
         return;
     }
-    if subscription.state != State::Pending {
+    if !subscription.state.is_pending() {
         decided(step, &subscription.watcher, Cause::Approved);
         return;
     }
@@ -229,13 +228,13 @@ pub(super) fn happened(
     };
     let watcher = &subscription.watcher;
     match what {
-        Happening::Subscribed if subscription.state == State::Pending => {
+        Happening::Subscribed | Happening::Arrived if subscription.state.is_pending() => {
             replace(step, ledger, subscription, rows, durability);
             step.put(&key(watcher, id), &Undecided::Pending, durability);
             ledger.set_undecided(true);
         }
         _ if !ledger.may_have_undecided() => {}
-        Happening::Subscribed => settle(step, ledger, watcher, Cause::Approved, rows),
+        Happening::Subscribed | Happening::Arrived => settle(step, ledger, watcher, Cause::Approved, rows),
         Happening::Approved => {
             leave(step, ledger, watcher, id, durability);
             settle(step, ledger, watcher, Cause::Approved, rows);
@@ -244,7 +243,7 @@ pub(super) fn happened(
             leave(step, ledger, watcher, id, durability);
             settle(step, ledger, watcher, Cause::Rejected, rows);
         }
-        Happening::GivenUp | Happening::Deactivated => {
+        Happening::GivenUp | Happening::Deactivated | Happening::Left => {
             leave(step, ledger, watcher, id, durability);
         }
         Happening::TimedOut => {
@@ -311,10 +310,7 @@ fn replace(
         return;
     }
     for entry in index(step, &prefix(&subscription.watcher), MOST) {
-        let same = |one: &Waiting| {
-            one.watcher == subscription.watcher && one.event_id.as_deref() == subscription.event_id.as_deref()
-        };
-        if entry.waiting().is_some_and(same) {
+        if entry.waiting().is_some_and(|one| one.is_like(subscription)) {
             rows.extend(over(step, &entry, Cause::Giveup, durability));
         }
     }
@@ -358,7 +354,7 @@ pub(super) fn recover(step: &mut Step<'_>) {
         }
         let record = step.subscription(Usage::watcher(entry.id));
         let subscription = record.as_deref().and_then(records::decode::<Subscription<'_>>);
-        if subscription.is_none_or(|one| one.state != State::Pending) {
+        if subscription.is_none_or(|one| !one.state.is_pending()) {
             step.host.delete(&entry.key, Durability::Relaxed);
         }
     }
