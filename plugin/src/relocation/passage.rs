@@ -121,7 +121,6 @@ fn depart(
     departure: &Departure<'_>,
 ) {
     subscription.moves = subscription.moves.saturating_add(1);
-    watcher_info::happened(step, usage, subscription, Happening::Left);
     let arrival = Arrival {
         sender: departure.sender.clone(),
         ends: departure.ends,
@@ -135,6 +134,7 @@ fn depart(
     step.host.cancel_timer(&usage.subscription());
     step.host.cancel_timer(&usage.position());
     remember(step, usage.id, subscription, Some(&departure.to));
+    watcher_info::happened(step, usage, subscription, Happening::Left);
     watcher_info::removed(step, subscription);
     step.trace("subscription moved away", || {
         vec![("watcher", subscription.watcher.to_string()), ("to", departure.to.to_string())]

@@ -64,8 +64,8 @@ pub fn authorize(principal: &Principal, presentity: &Presentity<'_>) -> Decision
     if principal.is(presentity.identity.as_str()) { Decision::Allow } else { Decision::Block }
 }
 
-/// Something happened to a subscription of any package, whose record has been written (or is
-/// about to be deleted). What was fetched (Expires 0) is told to [`fetched`] instead.
+/// Something happened to a subscription of any package, whose record has been written, or
+/// deleted if it was removed. What was fetched (Expires 0) is told to [`fetched`] instead.
 pub fn happened(step: &mut Step<'_>, usage: Usage, subscription: &Subscription<'_>, what: Happening) {
     if matches!(what, Happening::Subscribed | Happening::Arrived)
         && let Some(inner) = subscription.package.inner()

@@ -41,6 +41,12 @@ impl Subscriber {
         }
     }
 
+    /// True if a NOTIFY to it costs no durable write. A step that ends a subscription relaxed must
+    /// have none: its timer would be gone for good, though a crash brings the subscription back.
+    fn writes_relaxed(&self) -> bool {
+        self.subscription().is_some_and(|one| self.position.cseq < one.reserved)
+    }
+
     /// The same in a step of its own.
     fn bring_later(&self, step: &mut Step<'_>) {
         step.host.set_timer(&self.usage.position(), step.now, b"");
@@ -93,7 +99,7 @@ pub fn tell(step: &mut Step<'_>, mut ledger: Ledger, rows: Vec<Row>) {
         position.in_flight.is_none() && !lagged
     });
     for (number, subscriber) in subscribers.iter_mut().enumerate() {
-        if number < INLINE {
+        if number < INLINE && subscriber.writes_relaxed() {
             subscriber.bring(step);
         } else {
             subscriber.bring_later(step);
@@ -124,6 +130,11 @@ pub fn recover(step: &mut Step<'_>, inner: Package) {
     ledger.store(step);
     let forgotten = step.now.saturating_sub(YOUNG);
     for (number, subscriber) in subscribers.iter_mut().enumerate() {
+        // A crash may have brought back a subscription, and not the timer that ends it.
+        if let Some(subscription) = subscriber.subscription().filter(|one| !one.state.is_ending()) {
+            let end = super::end(step.configuration, &subscription);
+            step.host.set_timer(&subscriber.usage.subscription(), end, b"");
+        }
         let position = &mut subscriber.position;
         match position.in_flight {
             Some(sent) if sent.since >= forgotten => {

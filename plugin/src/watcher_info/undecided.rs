@@ -346,10 +346,11 @@ pub fn give_up(step: &mut Step<'_>, name: &[u8]) {
     tell::tell(step, ledger, rows);
 }
 
-/// After a crash an entry may be left of a subscription that has gone.
+/// After a crash an entry may be left of a subscription that has gone, or one whose timer has gone.
 pub(super) fn recover(step: &mut Step<'_>) {
     for entry in index(step, &[keys::UNDECIDED], MOST) {
-        if entry.what != Undecided::Pending {
+        if let Some(waiting) = entry.waiting() {
+            step.host.set_timer(&entry.key, waiting.until, b"");
             continue;
         }
         let record = step.subscription(Usage::watcher(entry.id));
