@@ -145,7 +145,7 @@ fn pass(step: &mut Step<'_>, sweep: &mut Sweep, limit: u32) -> bool {
         match delivery::advance(step, usage, &mut subscription, &mut position) {
             Progress::Sent => step.put_position(usage, &position, Durability::Relaxed),
             Progress::Wait(until) => sweep.leave(until),
-            Progress::Quiet | Progress::Broken => {}
+            Progress::Quiet | Progress::Broken | Progress::Left => {}
         }
     }
     subscriptions.len() < limit as usize

@@ -30,7 +30,7 @@ impl<'a> Presentity<'a> {
         configuration: &Configuration,
         message: &Message<'a>,
     ) -> Result<Self, Refusal> {
-        Self::named(host, configuration, &Self::to(message)?)
+        Self::addressed(host, configuration, &Self::to(message)?)
     }
 
     /// The To header.
@@ -44,15 +44,33 @@ impl<'a> Presentity<'a> {
     /// Whom a To header names.
     ///
     /// # Errors
-    /// As [`Presentity::of`].
-    pub fn named(
+    /// See [`normalize`].
+    pub fn addressed(
         host: &mut dyn Host,
         configuration: &Configuration,
         to: &NameAddr<'a>,
     ) -> Result<Self, Refusal> {
-        let identity = normalize(host, configuration, &to.uri, to.uri_text)?;
+        Self::identify(host, configuration, to.uri_text, &to.uri, to.tag())
+    }
+
+    /// Whom a URI names.
+    ///
+    /// # Errors
+    /// It is malformed; see [`normalize`].
+    pub fn named(host: &mut dyn Host, configuration: &Configuration, text: &'a str) -> Result<Self, Refusal> {
+        Self::identify(host, configuration, text, &Uri::parse(text)?, None)
+    }
+
+    fn identify(
+        host: &mut dyn Host,
+        configuration: &Configuration,
+        text: &'a str,
+        uri: &Uri<'_>,
+        tag: Option<&'a str>,
+    ) -> Result<Self, Refusal> {
+        let identity = normalize(host, configuration, uri, text)?;
         let fundamental = fundamental(host, configuration, &identity);
-        Ok(Self { uri: to.uri_text, identity, fundamental, tag: to.tag() })
+        Ok(Self { uri: text, identity, fundamental, tag })
     }
 
     /// Name of the partition that holds everything about the presentity: its fundamental identity.
