@@ -37,10 +37,10 @@ pub enum Refusal {
     NoDialog,
     /// 489 with the packages served.
     BadEvent,
-    /// 500 with Retry-After: the site's identity rules fail.
-    IdentityRules,
     /// 500 with Retry-After: the subscription is on its way to another partition.
     Moving,
+    /// 500 with Retry-After: the site's identity rules fail.
+    IdentityRules,
     /// 500: CSeq lower than that of an earlier request (RFC 3261 12.2.2).
     OutOfOrder,
     /// 503 with seconds to wait.

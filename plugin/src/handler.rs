@@ -188,7 +188,7 @@ impl Presence {
         if service != Service::Here {
             return Ok(Verdict::Pass);
         }
-        let presentity = Presentity::addressed(host, &self.configuration, &to)?;
+        let presentity = Presentity::named(host, &self.configuration, &to)?;
         handle(host, &self.configuration, message, &presentity)
     }
 

@@ -14,13 +14,13 @@ use crate::package::Package;
 use crate::ports::{Delivery, Durability, Host, Reply, Verdict};
 use crate::records::{self, Ending, Position, State, Subscription, View};
 use crate::relocation::anchor;
-use crate::relocation::passage::{self, Departure};
+use crate::relocation::passage::{self, Departure, Request};
 use crate::relocation::search::Search;
 use crate::sip::cseq::CSeq;
 use crate::sip::dialog::{Dialog, DialogId};
 use crate::sip::event::Event;
 use crate::sip::status::Status;
-use crate::sip::{HeaderBlock, Malformed, Message};
+use crate::sip::{HeaderBlock, Identity, Malformed, Message};
 use crate::step::Step;
 use crate::watcher_info::{self, Happening};
 
@@ -74,13 +74,13 @@ pub fn authorize(
     step: &mut Step<'_>,
     package: Package,
     principal: &Principal,
-    presentity: &Presentity<'_>,
+    presentity: &Identity,
 ) -> State {
-    let authorize = match package {
+    let watch = match package {
         Package::Presence => authorization::watch,
         Package::Winfo | Package::WinfoOfWinfo => authorization::watch_winfo,
     };
-    match authorize(step.host, step.configuration, principal, &presentity.identity) {
+    match watch(step.host, step.configuration, principal, presentity) {
         Decision::Allow => State::Active,
         Decision::Confirm => State::Pending,
         Decision::PoliteBlock => State::Polite,
@@ -128,7 +128,7 @@ fn create(
     let dialog = Dialog::create(message, &tag)?;
     let seconds = lifetime::of_subscription(message, step.configuration)?;
     check_content(message)?;
-    let state = authorize(step, asked.package, &asked.principal, presentity);
+    let state = authorize(step, asked.package, &asked.principal, &presentity.identity);
     if state.is_ending() {
         return Err(Refusal::Forbidden("Forbidden"));
     }
@@ -159,7 +159,7 @@ fn create(
         };
         step.put(&usage.subscription(), &subscription, Durability::Durable);
         step.host.set_timer(&usage.subscription(), subscription.expires, b"");
-        anchor::hold(step, presentity.identity.as_str(), subscription.expires);
+        anchor::hold(step, &presentity.identity, subscription.expires);
         watcher_info::happened(step, usage, &subscription, Happening::Subscribed);
         notify(step, usage, &mut subscription, &mut position)?;
     }
@@ -220,15 +220,18 @@ fn renew(
         Place::Mapped(presentity) => stay(step, usage, &kept, subscription, presentity, asked, seconds),
         Place::Searched(_) => {
             // Whom the watcher asked for is what is mapped, whatever the To header names here.
-            let presentity = Presentity::named(step.host, step.configuration, &kept.entity)?;
+            let presentity = Presentity::again(step.host, step.configuration, &kept.entity)?;
             if presentity.partition() == step.partition {
                 return stay(step, usage, &kept, subscription, &presentity, asked, seconds);
             }
             log(step, "subscription renewed to move", &subscription, seconds);
             let departure = Departure {
-                to: presentity.partition().into(),
-                sender: asked.principal.identities().cloned().collect(),
-                ends: seconds == 0,
+                to: presentity.partition().to_owned().into(),
+                request: Request {
+                    sender: asked.principal.identities().cloned().collect(),
+                    presentity: presentity.identity,
+                    ends: seconds == 0,
+                },
             };
             passage::leave(step, usage, &kept, subscription, &departure);
             Ok(Verdict::Reply(accepted(HeaderBlock::with_capacity(40), seconds)))
@@ -246,7 +249,7 @@ fn stay(
     asked: &Asked<'_>,
     seconds: u32,
 ) -> Result<Verdict, Refusal> {
-    let granted = authorize(step, asked.package, &asked.principal, presentity);
+    let granted = authorize(step, asked.package, &asked.principal, &presentity.identity);
     subscription.state = match granted {
         State::Ending(_) => granted,
         _ if seconds == 0 => State::Ending(Ending::Unsubscribed(granted.view())),
@@ -255,7 +258,7 @@ fn stay(
     if subscription.state.is_ending() {
         subscription.expires = kept.expires;
     } else {
-        anchor::hold(step, presentity.identity.as_str(), subscription.expires);
+        anchor::hold(step, &presentity.identity, subscription.expires);
     }
     let mut position = step.position(usage, kept);
     // A new block costs nothing here, where the record is written durably anyway.

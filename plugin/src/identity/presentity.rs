@@ -30,7 +30,7 @@ impl<'a> Presentity<'a> {
         configuration: &Configuration,
         message: &Message<'a>,
     ) -> Result<Self, Refusal> {
-        Self::addressed(host, configuration, &Self::to(message)?)
+        Self::named(host, configuration, &Self::to(message)?)
     }
 
     /// The To header.
@@ -44,33 +44,25 @@ impl<'a> Presentity<'a> {
     /// Whom a To header names.
     ///
     /// # Errors
-    /// See [`normalize`].
-    pub fn addressed(
+    /// As [`Presentity::of`].
+    pub fn named(
         host: &mut dyn Host,
         configuration: &Configuration,
         to: &NameAddr<'a>,
     ) -> Result<Self, Refusal> {
-        Self::identify(host, configuration, to.uri_text, &to.uri, to.tag())
+        let identity = normalize(host, configuration, &to.uri, to.uri_text)?;
+        let fundamental = fundamental(host, configuration, &identity);
+        Ok(Self { uri: to.uri_text, identity, fundamental, tag: to.tag() })
     }
 
-    /// Whom a URI names.
+    /// Whom a URI names that a request named before, mapped anew.
     ///
     /// # Errors
-    /// It is malformed; see [`normalize`].
-    pub fn named(host: &mut dyn Host, configuration: &Configuration, text: &'a str) -> Result<Self, Refusal> {
-        Self::identify(host, configuration, text, &Uri::parse(text)?, None)
-    }
-
-    fn identify(
-        host: &mut dyn Host,
-        configuration: &Configuration,
-        text: &'a str,
-        uri: &Uri<'_>,
-        tag: Option<&'a str>,
-    ) -> Result<Self, Refusal> {
-        let identity = normalize(host, configuration, uri, text)?;
+    /// As [`Presentity::of`].
+    pub fn again(host: &mut dyn Host, configuration: &Configuration, uri: &'a str) -> Result<Self, Refusal> {
+        let identity = normalize(host, configuration, &Uri::parse(uri)?, uri)?;
         let fundamental = fundamental(host, configuration, &identity);
-        Ok(Self { uri: text, identity, fundamental, tag })
+        Ok(Self { uri, identity, fundamental, tag: None })
     }
 
     /// Name of the partition that holds everything about the presentity: its fundamental identity.

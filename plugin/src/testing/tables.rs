@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::handler::Presence;
-use crate::ports::{Entry, RuleFailure};
+use crate::ports::RuleFailure;
 use crate::tables::{Row, RowProblem, TABLES};
 
 /// Rows that are built in one call; more than one chunk even for small tables.
@@ -27,11 +27,6 @@ impl Tables {
     #[must_use]
     pub fn count(&self, table: &str) -> usize {
         self.0.get(table).map_or(0, BTreeMap::len)
-    }
-
-    /// Replaces a table by these entries, as they are.
-    pub fn replace(&mut self, table: &str, entries: impl IntoIterator<Item = Entry>) {
-        self.0.insert(table.to_owned(), entries.into_iter().collect());
     }
 
     fn insert(&mut self, table: &str, key: Vec<u8>, value: Vec<u8>) -> Result<(), String> {

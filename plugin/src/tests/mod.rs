@@ -4,6 +4,7 @@
 mod delivery;
 mod fanout;
 mod identities;
+mod inspection;
 mod model;
 mod moving;
 mod moving_model;
