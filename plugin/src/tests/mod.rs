@@ -13,3 +13,6 @@ mod recovery;
 mod scene;
 mod subscription;
 mod tables;
+mod watcher_info;
+mod watcher_model;
+mod watchers;
