@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use rollcall_plugin::ports::{Delivery, Durability, Entry, Host, Instant, Level, Outgoing, Verdict};
+use rollcall_plugin::ports::{
+    Delivery, Durability, Entry, Host, Instant, Level, Outgoing, RuleFailure, Verdict,
+};
 use rollcall_plugin::sip::owned::OwnedMessage;
 use rollcall_plugin::{Outcome, Presence};
 
@@ -52,6 +54,12 @@ impl Host for Plain {
     }
     fn lookup(&mut self, _table: &str, _key: &[u8]) -> Option<Vec<u8>> {
         None
+    }
+    fn normalize(&mut self, _uri: &str, _normalized: &str) -> Result<String, RuleFailure> {
+        Err(RuleFailure::Broken(String::new()))
+    }
+    fn fundamental(&mut self, _identity: &str, _mapped: &str) -> Result<String, RuleFailure> {
+        Err(RuleFailure::Broken(String::new()))
     }
     fn now(&mut self) -> Instant {
         1_700_000_000_000

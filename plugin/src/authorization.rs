@@ -3,6 +3,7 @@
 use crate::configuration::{Configuration, Decision};
 use crate::errors::Refusal;
 use crate::identity::{self, Presentity, Principal};
+use crate::ports::Host;
 use crate::sip::Uri;
 
 /// A publisher writes its own document: the sender is the presentity in To (WPS-22, WPS-24).
@@ -23,16 +24,18 @@ pub fn publish(principal: &Principal, presentity: &Presentity<'_>) -> Result<(),
 /// # Errors
 /// 403 if the entity is somebody else's, 400 if it is no URI or of another presentity.
 pub fn publish_entity(
+    host: &mut dyn Host,
+    configuration: &Configuration,
     principal: &Principal,
     presentity: &Presentity<'_>,
     entity: &str,
 ) -> Result<(), Refusal> {
     let uri = Uri::parse(entity).map_err(|_| Refusal::BadRequest("Malformed Entity".to_owned()))?;
-    let identity = identity::normalize(&uri);
+    let identity = identity::normalize(host, configuration, &uri, entity)?;
     if !principal.is(identity.as_str()) {
         return Err(Refusal::Forbidden("Entity Is Not the Sender"));
     }
-    if identity::fundamental(&identity) != presentity.partition() {
+    if identity::fundamental(host, configuration, &identity) != presentity.partition() {
         return Err(Refusal::BadRequest("Entity Is Not the Presentity".to_owned()));
     }
     Ok(())

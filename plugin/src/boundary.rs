@@ -8,9 +8,12 @@ use crate::ports::{self, Host, Instant};
 use crate::sip::Message;
 use crate::sip::message::Span;
 use crate::sip::status::Status;
+use crate::tables;
 
 use bindings::exports::rollcall::plugin::{handler, lifecycle};
-use bindings::rollcall::plugin::{clock, log, posts, random, sip, storage, tables, timers, types};
+use bindings::rollcall::plugin::{
+    clock, identity, log, posts, random, sip, storage, tables as wit_tables, timers, types,
+};
 
 /// Generated code: it crosses the boundary with raw pointers, which safe Rust cannot.
 #[allow(unsafe_code, missing_docs, clippy::all, clippy::panic, clippy::unwrap_used, clippy::expect_used)]
@@ -78,7 +81,15 @@ impl Host for Imports {
     }
 
     fn lookup(&mut self, table: &str, key: &[u8]) -> Option<Vec<u8>> {
-        tables::lookup(table, key)
+        wit_tables::lookup(table, key)
+    }
+
+    fn normalize(&mut self, uri: &str, normalized: &str) -> Result<String, ports::RuleFailure> {
+        identity::normalize(uri, normalized).map_err(ports::RuleFailure::from)
+    }
+
+    fn fundamental(&mut self, identity: &str, mapped: &str) -> Result<String, ports::RuleFailure> {
+        identity::fundamental(identity, mapped).map_err(ports::RuleFailure::from)
     }
 
     fn now(&mut self) -> Instant {
@@ -97,6 +108,15 @@ impl Host for Imports {
         let fields: Vec<(String, String)> =
             fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         log::write(level.into(), message, &fields);
+    }
+}
+
+impl From<identity::Failure> for ports::RuleFailure {
+    fn from(failure: identity::Failure) -> Self {
+        match failure {
+            identity::Failure::Refused(why) => Self::Refused(why),
+            identity::Failure::Broken(why) => Self::Broken(why),
+        }
     }
 }
 
@@ -128,6 +148,18 @@ impl From<ports::Reply> for handler::Reply {
     }
 }
 
+impl From<ports::Verdict> for handler::Verdict {
+    fn from(verdict: ports::Verdict) -> Self {
+        match verdict {
+            ports::Verdict::Reply(reply) => Self::Reply(reply.into()),
+            ports::Verdict::Pass => Self::Pass,
+            ports::Verdict::Forward(ports::Forward { partition, payload }) => {
+                Self::Forward(handler::Forward { partition, payload })
+            }
+        }
+    }
+}
+
 fn span(span: types::Span) -> Span {
     Span { start: span.start, end: span.end }
 }
@@ -144,28 +176,39 @@ fn with_presence(step: impl FnOnce(&Presence, &mut Imports)) {
     });
 }
 
+/// Answers a request.
+fn with_request(
+    request: &types::Request,
+    answer: impl FnOnce(&Presence, &mut Imports, &Message<'_>) -> ports::Verdict,
+) -> handler::Verdict {
+    let mut verdict = None;
+    with_presence(|presence, imports| {
+        let headers = fields(&request.headers);
+        let (method, uri) = (span(request.method), span(request.uri));
+        let message = Message::request(&request.message, method, uri, headers, span(request.body));
+        verdict = Some(answer(presence, imports, &message).into());
+    });
+    verdict.unwrap_or_else(|| {
+        let status = Status::SERVER_INTERNAL_ERROR;
+        handler::Verdict::Reply(handler::Reply {
+            status: status.0,
+            reason: status.reason().to_owned(),
+            headers: Vec::new(),
+            body: Vec::new(),
+            to_tag: None,
+            contact: None,
+        })
+    })
+}
+
 impl handler::Guest for Component {
     fn on_request(request: types::Request) -> handler::Verdict {
-        let mut verdict = None;
-        with_presence(|presence, imports| {
-            let headers = fields(&request.headers);
-            let (method, uri) = (span(request.method), span(request.uri));
-            let message = Message::request(&request.message, method, uri, headers, span(request.body));
-            verdict = Some(match presence.on_request(imports, &message) {
-                ports::Verdict::Reply(reply) => handler::Verdict::Reply(reply.into()),
-                ports::Verdict::Pass => handler::Verdict::Pass,
-            });
-        });
-        verdict.unwrap_or_else(|| {
-            let status = Status::SERVER_INTERNAL_ERROR;
-            handler::Verdict::Reply(handler::Reply {
-                status: status.0,
-                reason: status.reason().to_owned(),
-                headers: Vec::new(),
-                body: Vec::new(),
-                to_tag: None,
-                contact: None,
-            })
+        with_request(&request, |presence, imports, message| presence.on_request(imports, message))
+    }
+
+    fn on_forwarded(partition: String, request: types::Request, payload: Vec<u8>) -> handler::Verdict {
+        with_request(&request, |presence, imports, message| {
+            presence.on_forwarded(imports, &partition, message, &payload)
         })
     }
 
@@ -201,6 +244,12 @@ impl handler::Guest for Component {
         result
     }
 
+    fn on_inspect(question: String, argument: String) -> Result<String, String> {
+        let mut answer = Err("not configured".to_owned());
+        with_presence(|presence, imports| answer = presence.on_inspect(imports, &question, &argument));
+        answer
+    }
+
     fn on_recovery(partition: String) {
         with_presence(|presence, imports| presence.on_recovery(imports, &partition));
     }
@@ -221,6 +270,7 @@ impl lifecycle::Guest for Component {
             event_packages: own(description.event_packages),
             documents: own(description.documents),
             tables: own(description.tables),
+            questions: own(description.questions),
             record_kinds: description.record_kinds.iter().map(kind).collect(),
         }
     }
@@ -242,8 +292,15 @@ impl lifecycle::Guest for Component {
         table: String,
         rows: Vec<lifecycle::Row>,
     ) -> Result<Vec<lifecycle::TableEntry>, Vec<lifecycle::RowProblem>> {
-        let message = format!("no table is called {table:?}");
-        let line = rows.first().map_or(0, |row| row.line);
-        Err(vec![lifecycle::RowProblem { line, message }])
+        let mut built = Err(vec![(0, "not configured".to_owned())]);
+        with_presence(|presence, imports| {
+            let rows = rows.iter().map(|row| tables::Row { line: row.line, fields: &row.fields });
+            built = presence.build_table(imports, &table, rows);
+        });
+        let entry = |(key, value)| lifecycle::TableEntry { key, value };
+        let problem = |(line, message)| lifecycle::RowProblem { line, message };
+        built
+            .map(|entries| entries.into_iter().map(entry).collect())
+            .map_err(|problems| problems.into_iter().map(problem).collect())
     }
 }

@@ -4,15 +4,16 @@
 //! position and is made up for when the answer comes, so the watcher always gets the
 //! newest state and never an older one after it.
 
+use crate::content;
 use crate::fanout;
 use crate::handler::{Failure, Outcome};
-use crate::keys::{self, Id};
-use crate::neutral_view;
+use crate::keys::{Audience, Id, Usage};
 use crate::notification;
 use crate::ports::{Delivery, Durability, Instant, Level};
-use crate::records::{self, InFlight, Position, State, Subscription, View};
+use crate::records::{self, InFlight, Position, State, Subscription};
 use crate::sip::expires;
 use crate::step::Step;
+use crate::watcher_info::{self, Happening};
 
 /// CSeq numbers that are reserved with one durable write.
 pub const CSEQ_BLOCK: u32 = 256;
@@ -24,8 +25,6 @@ const WAIT: std::ops::RangeInclusive<u32> = 5..=3_600;
 /// Pause before a NOTIFY that failed is sent again, in seconds, where nobody named one.
 const RETRY: u32 = 30;
 
-/// First byte of the token of a NOTIFY of a subscription; its id and the CSeq follow.
-const NOTIFY: u8 = b'n';
 /// Token of the NOTIFY that answers a fetch: nothing hangs on its outcome.
 pub const FETCH: &[u8] = b"x";
 
@@ -46,14 +45,14 @@ pub enum Progress {
 /// not written.
 pub fn advance(
     step: &mut Step<'_>,
-    id: Id,
+    usage: Usage,
     subscription: &mut Subscription<'_>,
     position: &mut Position,
 ) -> Progress {
     if position.in_flight.is_some() {
         return Progress::Quiet;
     }
-    let current = step.document().version;
+    let current = content::version(step, subscription.package);
     if !subscription.state.is_ending() && !position.owed {
         if subscription.state != State::Active || position.version == Some(current) {
             return Progress::Quiet;
@@ -61,24 +60,24 @@ pub fn advance(
         if step.now < position.not_before {
             return Progress::Wait(position.not_before);
         }
-        position.not_before = step.now + step.configuration.notify_interval;
+        position.not_before = step.now + content::interval(step, subscription.package);
     }
     let cseq = position.cseq + 1;
     if cseq > subscription.reserved {
         subscription.reserved = cseq.saturating_add(CSEQ_BLOCK);
-        step.put(&id.key(keys::SUBSCRIPTION), subscription, Durability::Durable);
+        step.put(&usage.subscription(), subscription, Durability::Durable);
     }
-    let body = body(step, subscription, true);
-    let Ok(request) = notification::build(subscription, cseq, body, step.now) else {
+    let content = content::next(step, usage, subscription, position);
+    let Ok(request) = notification::build(subscription, cseq, content, step.now) else {
         step.host.log(Level::Error, "subscription with an unusable dialog removed", &[]);
-        forget(step, id, subscription);
+        forget(step, usage, subscription);
         return Progress::Broken;
     };
     position.cseq = cseq;
     position.version = Some(current);
     position.owed = false;
     position.in_flight = Some(InFlight { since: step.now, last: subscription.state.is_ending() });
-    step.host.send(request, &token(id, cseq), Delivery::Volatile);
+    step.host.send(request, &token(usage, cseq), Delivery::Volatile);
     step.trace("NOTIFY sent", || {
         vec![
             ("watcher", subscription.watcher.to_string()),
@@ -89,21 +88,15 @@ pub fn advance(
     Progress::Sent
 }
 
-/// What a watcher gets to see.
-pub fn body(step: &mut Step<'_>, subscription: &Subscription<'_>, keep: bool) -> Vec<u8> {
-    match subscription.state.view() {
-        View::Full => step.render(&subscription.entity),
-        View::Neutral => neutral_view::render(step, &subscription.watcher, &subscription.entity, keep),
-        View::Nothing => Vec::new(),
-    }
-}
-
 /// Removes a subscription without a word (SUB-26).
-fn forget(step: &mut Step<'_>, id: Id, subscription: &Subscription<'_>) {
-    step.host.delete(&id.key(keys::SUBSCRIPTION), Durability::Relaxed);
-    step.host.delete(&id.key(keys::POSITION), Durability::Relaxed);
+fn forget(step: &mut Step<'_>, usage: Usage, subscription: &Subscription<'_>) {
+    if !subscription.state.is_ending() {
+        watcher_info::happened(step, usage, subscription, Happening::Deactivated);
+    }
+    step.host.delete(&usage.subscription(), Durability::Relaxed);
+    step.host.delete(&usage.position(), Durability::Relaxed);
     if subscription.expires > step.now {
-        step.host.cancel_timer(&id.key(keys::SUBSCRIPTION));
+        step.host.cancel_timer(&usage.subscription());
     }
     step.tidy(Durability::Relaxed);
 }
@@ -139,10 +132,10 @@ impl Meaning {
 
 /// Takes the outcome of a NOTIFY.
 pub fn outcome(step: &mut Step<'_>, token: &[u8], outcome: &Outcome<'_>) {
-    let Some((id, cseq)) = parse_token(token) else { return };
-    let Some(record) = step.subscription(id) else { return };
+    let Some((usage, cseq)) = parse_token(token) else { return };
+    let Some(record) = step.subscription(usage) else { return };
     let Some(mut subscription) = records::decode::<Subscription<'_>>(&record) else { return };
-    let mut position = step.position(id, &subscription);
+    let mut position = step.position(usage, &subscription);
     let Some(answered) = position.in_flight.filter(|_| position.cseq == cseq) else { return };
     let meaning = Meaning::of(outcome);
     step.trace("NOTIFY answered", || {
@@ -155,7 +148,7 @@ pub fn outcome(step: &mut Step<'_>, token: &[u8], outcome: &Outcome<'_>) {
     position.in_flight = None;
     // The usage ends when its last NOTIFY is through, however it went (SUB-16).
     if answered.last || matches!(meaning, Meaning::Gone) {
-        forget(step, id, &subscription);
+        forget(step, usage, &subscription);
         return;
     }
     match meaning {
@@ -164,13 +157,13 @@ pub fn outcome(step: &mut Step<'_>, token: &[u8], outcome: &Outcome<'_>) {
                 // It never left, so the next one takes its number.
                 position.cseq -= 1;
             }
-            let stale = position.version != Some(step.document().version);
-            failed(step, id, &mut position, wait);
+            let stale = position.version != Some(content::version(step, subscription.package));
+            failed(step, usage, &mut position, wait);
             // What changed meanwhile has not failed yet, and the answer to a SUBSCRIBE and the end
             // do not wait for better times.
             if stale || position.owed || subscription.state.is_ending() {
-                match advance(step, id, &mut subscription, &mut position) {
-                    Progress::Wait(until) => fanout::put_off(step, until),
+                match advance(step, usage, &mut subscription, &mut position) {
+                    Progress::Wait(until) => put_off(step, usage, until),
                     Progress::Broken => return,
                     Progress::Quiet | Progress::Sent => {}
                 }
@@ -178,38 +171,47 @@ pub fn outcome(step: &mut Step<'_>, token: &[u8], outcome: &Outcome<'_>) {
         }
         Meaning::Delivered | Meaning::Gone => {
             if let Outcome::Response(response) = outcome {
-                refresh_target(step, id, &mut subscription, response);
+                refresh_target(step, usage, &mut subscription, response);
             }
-            match advance(step, id, &mut subscription, &mut position) {
-                Progress::Wait(until) => fanout::put_off(step, until),
+            match advance(step, usage, &mut subscription, &mut position) {
+                Progress::Wait(until) => put_off(step, usage, until),
                 Progress::Broken => return,
                 Progress::Quiet | Progress::Sent => {}
             }
         }
     }
-    step.put_position(id, &position, Durability::Relaxed);
+    step.put_position(usage, &position, Durability::Relaxed);
+}
+
+/// Sees to it that a watcher is notified at that time: many watchers by one sweep, the few
+/// others by a timer each.
+pub fn put_off(step: &mut Step<'_>, usage: Usage, until: Instant) {
+    match usage.audience {
+        Audience::Watchers => fanout::put_off(step, until),
+        Audience::Winfo => step.host.set_timer(&usage.position(), until, b""),
+    }
 }
 
 /// The state did not arrive: it is sent again after the time that a 503 named (SIP-33), else
 /// with the next change or after a pause of ours.
-fn failed(step: &mut Step<'_>, id: Id, position: &mut Position, wait: Option<u32>) {
+fn failed(step: &mut Step<'_>, usage: Usage, position: &mut Position, wait: Option<u32>) {
     position.version = None;
     let pause = wait.map_or(RETRY, |wait| wait.clamp(*WAIT.start(), *WAIT.end()));
     let again = step.now + u64::from(pause) * 1_000;
     if wait.is_some() {
         position.not_before = position.not_before.max(again);
     }
-    step.host.set_timer(&id.key(keys::POSITION), again.max(position.not_before), b"");
+    step.host.set_timer(&usage.position(), again.max(position.not_before), b"");
 }
 
 /// The time that a 503 named is over.
-pub fn retry(step: &mut Step<'_>, id: Id) {
-    let Some(record) = step.subscription(id) else { return };
+pub fn retry(step: &mut Step<'_>, usage: Usage) {
+    let Some(record) = step.subscription(usage) else { return };
     let Some(mut subscription) = records::decode::<Subscription<'_>>(&record) else { return };
-    let mut position = step.position(id, &subscription);
-    match advance(step, id, &mut subscription, &mut position) {
-        Progress::Sent => step.put_position(id, &position, Durability::Relaxed),
-        Progress::Wait(until) => fanout::put_off(step, until),
+    let mut position = step.position(usage, &subscription);
+    match advance(step, usage, &mut subscription, &mut position) {
+        Progress::Sent => step.put_position(usage, &position, Durability::Relaxed),
+        Progress::Wait(until) => put_off(step, usage, until),
         Progress::Quiet | Progress::Broken => {}
     }
 }
@@ -218,24 +220,25 @@ pub fn retry(step: &mut Step<'_>, id: Id) {
 /// target is a fair one after a crash.
 fn refresh_target<'a>(
     step: &mut Step<'_>,
-    id: Id,
+    usage: Usage,
     subscription: &mut Subscription<'a>,
     response: &crate::sip::Message<'a>,
 ) {
     if subscription.dialog.refresh_target(response) == Ok(true) {
-        step.put(&id.key(keys::SUBSCRIPTION), subscription, Durability::Relaxed);
+        step.put(&usage.subscription(), subscription, Durability::Relaxed);
     }
 }
 
-fn token(id: Id, cseq: u32) -> [u8; 13] {
-    let mut token = [NOTIFY; 13];
-    token[1..9].copy_from_slice(&id.0);
+/// Names a NOTIFY in flight: the key of the position that knows of it, and the CSeq.
+fn token(usage: Usage, cseq: u32) -> [u8; 13] {
+    let mut token = [0; 13];
+    token[..9].copy_from_slice(&usage.position());
     token[9..].copy_from_slice(&cseq.to_le_bytes());
     token
 }
 
-fn parse_token(token: &[u8]) -> Option<(Id, u32)> {
-    let rest = token.strip_prefix(&[NOTIFY])?;
-    let (id, cseq) = rest.split_at_checked(8)?;
-    Some((Id::from_slice(id), u32::from_le_bytes(cseq.try_into().ok()?)))
+fn parse_token(token: &[u8]) -> Option<(Usage, u32)> {
+    let (key, cseq) = token.split_at_checked(9)?;
+    let usage = Usage::of(*key.first()?, Id::of_key(key)?)?;
+    Some((usage, u32::from_le_bytes(cseq.try_into().ok()?)))
 }

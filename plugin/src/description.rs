@@ -1,7 +1,10 @@
 //! What the component is and what it takes.
 
+use crate::inspection;
 use crate::keys;
+use crate::package::Package;
 use crate::records::SCHEMA;
+use crate::tables::TABLES;
 
 /// See `lifecycle.description` in `wit/plugin.wit`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +25,8 @@ pub struct Description {
     pub documents: &'static [&'static str],
     /// Tables wanted.
     pub tables: &'static [&'static str],
+    /// What an operator can ask.
+    pub questions: &'static [&'static str],
     /// First bytes of keys and the name of the records behind them.
     pub record_kinds: &'static [(u8, &'static str)],
 }
@@ -35,9 +40,10 @@ pub fn describe() -> Description {
         reads_schemas: &[SCHEMA as u32],
         writes_schema: SCHEMA as u32,
         methods: &["PUBLISH", "SUBSCRIBE", "OPTIONS"],
-        event_packages: &["presence"],
+        event_packages: Package::NAMES,
         documents: &[],
-        tables: &[],
+        tables: TABLES,
+        questions: inspection::QUESTIONS,
         record_kinds: keys::KINDS,
     }
 }

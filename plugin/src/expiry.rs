@@ -2,11 +2,12 @@
 //! while the host was down ends at its start.
 
 use crate::delivery::{self, Progress};
-use crate::keys::{self, Id};
+use crate::keys::{self, Id, Usage};
 use crate::ports::Durability;
 use crate::publication;
 use crate::records::{self, Ending, Publication, State, Subscription};
 use crate::step::Step;
+use crate::watcher_info::{self, Happening};
 
 /// The timer of a publication fired.
 pub fn publication(step: &mut Step<'_>, id: Id) {
@@ -24,8 +25,8 @@ pub fn publication(step: &mut Step<'_>, id: Id) {
 
 /// The timer of a subscription fired. What it writes is relaxed: a crash that takes it back
 /// takes back the timer's end, too.
-pub fn subscription(step: &mut Step<'_>, id: Id) {
-    let key = id.key(keys::SUBSCRIPTION);
+pub fn subscription(step: &mut Step<'_>, usage: Usage) {
+    let key = usage.subscription();
     let Some(record) = step.host.get(&key) else { return };
     let Some(mut subscription) = records::decode::<Subscription<'_>>(&record) else { return };
     if subscription.state.is_ending() {
@@ -38,8 +39,9 @@ pub fn subscription(step: &mut Step<'_>, id: Id) {
     subscription.state = State::Ending(Ending::Expired);
     step.trace("subscription expired", || vec![("watcher", subscription.watcher.to_string())]);
     step.put(&key, &subscription, Durability::Relaxed);
-    let mut position = step.position(id, &subscription);
-    if delivery::advance(step, id, &mut subscription, &mut position) == Progress::Sent {
-        step.put_position(id, &position, Durability::Relaxed);
+    watcher_info::happened(step, usage, &subscription, Happening::TimedOut);
+    let mut position = step.position(usage, &subscription);
+    if delivery::advance(step, usage, &mut subscription, &mut position) == Progress::Sent {
+        step.put_position(usage, &position, Durability::Relaxed);
     }
 }

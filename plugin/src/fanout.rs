@@ -9,7 +9,7 @@
 //! with a NOTIFY in flight are seen to when it is answered.
 
 use crate::delivery::{self, Progress};
-use crate::keys::{self, Id};
+use crate::keys::{self, Id, Usage};
 use crate::ports::Durability;
 use crate::ports::{Entry, Instant};
 use crate::records::{self, Fanout, Position, Subscription, Sweep};
@@ -133,16 +133,17 @@ fn pass(step: &mut Step<'_>, sweep: &mut Sweep, limit: u32) -> bool {
             // Its timer ends it.
             continue;
         }
+        let usage = Usage::watcher(id);
         let mut position = match positions.find(key) {
             Found::Is(bytes) => step.position_from(Some(bytes), &subscription),
             Found::IsNot => step.position_from(None, &subscription),
-            Found::Beyond => step.position(id, &subscription),
+            Found::Beyond => step.position(usage, &subscription),
         };
         if let Some(forgotten) = sweep.recovering {
             recheck(sweep, forgotten, &mut position);
         }
-        match delivery::advance(step, id, &mut subscription, &mut position) {
-            Progress::Sent => step.put_position(id, &position, Durability::Relaxed),
+        match delivery::advance(step, usage, &mut subscription, &mut position) {
+            Progress::Sent => step.put_position(usage, &position, Durability::Relaxed),
             Progress::Wait(until) => sweep.leave(until),
             Progress::Quiet | Progress::Broken => {}
         }

@@ -6,14 +6,17 @@ use crate::errors::Refusal;
 use crate::expiry;
 use crate::fanout;
 use crate::identity::{Presentity, Service};
-use crate::keys::{self, Id};
+use crate::inspection;
+use crate::keys::{self, Id, Usage};
 use crate::options;
-use crate::ports::{Host, Instant, Level, Reply, Verdict};
+use crate::ports::{Entry, Host, Instant, Level, Verdict};
 use crate::publication;
 use crate::sip::option_tags;
 use crate::sip::{Message, Uri};
 use crate::step::Step;
 use crate::subscription;
+use crate::tables::{self, Row, RowProblem};
+use crate::watcher_info;
 
 /// What became of a request that was sent.
 #[derive(Clone, Debug)]
@@ -56,16 +59,33 @@ impl Presence {
             "PUBLISH" => self.request(host, message, publication::handle),
             "SUBSCRIBE" => self.request(host, message, subscription::handle),
             "OPTIONS" => self.options(message),
-            _ => Ok(None),
+            _ => Ok(Verdict::Pass),
         };
-        match verdict {
-            Ok(Some(reply)) => Verdict::Reply(reply),
-            Ok(None) => Verdict::Pass,
-            Err(refusal) => {
-                self.log_refusal(host, message, &refusal);
-                Verdict::Reply(refusal.into_reply())
-            }
-        }
+        self.answer(host, message, verdict)
+    }
+
+    /// A request was forwarded to `partition`.
+    pub fn on_forwarded(
+        &self,
+        host: &mut dyn Host,
+        partition: &str,
+        message: &Message<'_>,
+        payload: &[u8],
+    ) -> Verdict {
+        let verdict = subscription::forwarded(host, &self.configuration, partition, message, payload);
+        self.answer(host, message, verdict)
+    }
+
+    fn answer(
+        &self,
+        host: &mut dyn Host,
+        message: &Message<'_>,
+        verdict: Result<Verdict, Refusal>,
+    ) -> Verdict {
+        verdict.unwrap_or_else(|refusal| {
+            self.log_refusal(host, message, &refusal);
+            Verdict::Reply(refusal.into_reply())
+        })
     }
 
     /// The outcome of a request that was sent from `partition`.
@@ -84,10 +104,14 @@ impl Presence {
         _payload: &[u8],
     ) {
         let mut step = Step::new(host, &self.configuration, partition);
-        match (name.first(), Id::of_key(name)) {
-            (Some(&keys::PUBLICATION), Some(id)) => expiry::publication(&mut step, id),
-            (Some(&keys::SUBSCRIPTION), Some(id)) => expiry::subscription(&mut step, id),
-            (Some(&keys::POSITION), Some(id)) => delivery::retry(&mut step, id),
+        let kind = name.first().copied().unwrap_or_default();
+        let id = Id::of_key(name);
+        match (kind, id, id.and_then(|id| Usage::of(kind, id))) {
+            (keys::PUBLICATION, Some(id), _) => expiry::publication(&mut step, id),
+            (keys::SUBSCRIPTION | keys::WINFO_SUBSCRIPTION, _, Some(usage)) => {
+                expiry::subscription(&mut step, usage);
+            }
+            (keys::POSITION | keys::WINFO_POSITION, _, Some(usage)) => delivery::retry(&mut step, usage),
             _ if name == keys::THROTTLE_TIMER => fanout::throttle_ended(&mut step),
             _ => step.host.log(Level::Warn, "timer of an unknown name ignored", &[("presentity", partition)]),
         }
@@ -109,44 +133,66 @@ impl Presence {
         Err(format!("documents of {auid:?} are not taken"))
     }
 
+    /// An operator asks.
+    ///
+    /// # Errors
+    /// What is wrong with the question or its argument.
+    pub fn on_inspect(&self, host: &mut dyn Host, question: &str, argument: &str) -> Result<String, String> {
+        inspection::answer(host, &self.configuration, question, argument)
+    }
+
+    /// Turns a chunk of a table's rows into entries.
+    ///
+    /// # Errors
+    /// Every problem of the chunk.
+    pub fn build_table<'r>(
+        &self,
+        host: &mut dyn Host,
+        table: &str,
+        rows: impl Iterator<Item = Row<'r>>,
+    ) -> Result<Vec<Entry>, Vec<RowProblem>> {
+        tables::build(host, &self.configuration, table, rows)
+    }
+
     /// The host has started after a stop without order: every subscription is looked at,
     /// and who may lag is notified with the newest state.
     pub fn on_recovery(&self, host: &mut dyn Host, partition: &str) {
         let mut step = Step::new(host, &self.configuration, partition);
         fanout::recover(&mut step);
+        watcher_info::recover(&mut step);
     }
 
     fn request(
         &self,
         host: &mut dyn Host,
         message: &Message<'_>,
-        handle: impl Fn(&mut dyn Host, &Configuration, &Message<'_>, &Presentity<'_>) -> Result<Reply, Refusal>,
-    ) -> Result<Option<Reply>, Refusal> {
+        handle: impl Fn(&mut dyn Host, &Configuration, &Message<'_>, &Presentity<'_>) -> Result<Verdict, Refusal>,
+    ) -> Result<Verdict, Refusal> {
         let uri = Uri::parse(message.uri()?)?;
         let mut service = Service::of(&uri, &self.configuration);
         if service == Service::UnknownScheme {
             return Err(Refusal::UnsupportedScheme);
         }
-        let presentity = Presentity::of(message)?;
+        let presentity = Presentity::of(host, &self.configuration, message)?;
         if service == Service::Elsewhere && presentity.tag.is_some() && message.method() == "SUBSCRIBE" {
             // In a dialog the Request-URI is our Contact; To still names the presentity.
             service = presentity.service(&self.configuration);
         }
         if service != Service::Here {
-            return Ok(None);
+            return Ok(Verdict::Pass);
         }
-        handle(host, &self.configuration, message, &presentity).map(Some)
+        handle(host, &self.configuration, message, &presentity)
     }
 
-    fn options(&self, message: &Message<'_>) -> Result<Option<Reply>, Refusal> {
+    fn options(&self, message: &Message<'_>) -> Result<Verdict, Refusal> {
         let uri = Uri::parse(message.uri()?)?;
         // Without a user part it asks the server itself (RFC 3261 11), whatever its name.
         let server = matches!(&uri, Uri::Sip(sip) if sip.user.is_none());
         if !server && Service::of(&uri, &self.configuration) != Service::Here {
-            return Ok(None);
+            return Ok(Verdict::Pass);
         }
         check_require(message)?;
-        Ok(Some(options::answer()))
+        Ok(Verdict::Reply(options::answer()))
     }
 
     fn log_refusal(&self, host: &mut dyn Host, message: &Message<'_>, refusal: &Refusal) {

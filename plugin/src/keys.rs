@@ -10,6 +10,8 @@
 //! | `p` + id | [`crate::records::Publication`] | durable |
 //! | `s` + id | [`crate::records::Subscription`] | durable |
 //! | `n` + id | [`crate::records::Position`] of the subscription `id` | mostly relaxed |
+//! | `i` + id | [`crate::records::Subscription`] to watcher information | durable |
+//! | `j` + id | [`crate::records::Position`] of the subscription `i` + id | durable |
 //! | `d` | [`crate::records::Document`]: the composed document | durable |
 //! | `f` | [`crate::records::Fanout`]: a fan-out under way or put off | relaxed |
 //! | `r` | [`crate::records::Rate`]: publications of the running minute | relaxed |
@@ -17,8 +19,8 @@
 //!
 //! The secret is eight plain bytes; every other record begins with the number of its schema.
 //!
-//! Timers are named alike: `p` + id and `s` + id end a publication or subscription, `n` + id
-//! ends the wait that a watcher asked for, `t` starts the throttled rest of a fan-out.
+//! Timers are named alike: `p`, `s` and `i` + id end a publication or subscription, `n` and `j` + id
+//! end a wait of one subscription, `t` starts the throttled rest of a fan-out.
 
 /// A publication.
 pub const PUBLICATION: u8 = b'p';
@@ -26,6 +28,10 @@ pub const PUBLICATION: u8 = b'p';
 pub const SUBSCRIPTION: u8 = b's';
 /// Where a subscription stands: what every NOTIFY changes.
 pub const POSITION: u8 = b'n';
+/// A subscription to watcher information.
+pub const WINFO_SUBSCRIPTION: u8 = b'i';
+/// Where a subscription to watcher information stands.
+pub const WINFO_POSITION: u8 = b'j';
 /// The composed document.
 pub const DOCUMENT: &[u8] = b"d";
 /// The fan-out.
@@ -42,6 +48,8 @@ pub const KINDS: &[(u8, &str)] = &[
     (PUBLICATION, "publication"),
     (SUBSCRIPTION, "subscription"),
     (POSITION, "position"),
+    (WINFO_SUBSCRIPTION, "winfo_subscription"),
+    (WINFO_POSITION, "winfo_position"),
     (b'd', "document"),
     (b'f', "fanout"),
     (b'r', "rate"),
@@ -89,6 +97,76 @@ impl Id {
     #[must_use]
     pub fn from_hex(text: &str) -> Option<Self> {
         parse_hex(text).map(Self)
+    }
+}
+
+/// The two sorts of subscriptions. They are kept apart, as a change of the document
+/// concerns the one sort only, of which there may be very many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audience {
+    /// To presence.
+    Watchers,
+    /// To watcher information.
+    Winfo,
+}
+
+impl Audience {
+    /// Kind of the records of the subscriptions.
+    #[must_use]
+    pub fn subscriptions(self) -> u8 {
+        match self {
+            Self::Watchers => SUBSCRIPTION,
+            Self::Winfo => WINFO_SUBSCRIPTION,
+        }
+    }
+
+    /// Kind of the records of where they stand.
+    #[must_use]
+    pub fn positions(self) -> u8 {
+        match self {
+            Self::Watchers => POSITION,
+            Self::Winfo => WINFO_POSITION,
+        }
+    }
+}
+
+/// Names one subscription of a partition, and thereby its records and timers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Usage {
+    /// Its sort.
+    pub audience: Audience,
+    /// Its id.
+    pub id: Id,
+}
+
+impl Usage {
+    /// The usage whose subscription or position has a key of that kind.
+    #[must_use]
+    pub fn of(kind: u8, id: Id) -> Option<Self> {
+        let audience = match kind {
+            SUBSCRIPTION | POSITION => Audience::Watchers,
+            WINFO_SUBSCRIPTION | WINFO_POSITION => Audience::Winfo,
+            _ => return None,
+        };
+        Some(Self { audience, id })
+    }
+
+    /// A subscription to presence.
+    #[must_use]
+    pub fn watcher(id: Id) -> Self {
+        Self { audience: Audience::Watchers, id }
+    }
+
+    /// Key of the subscription, and name of the timer that ends it.
+    #[must_use]
+    pub fn subscription(self) -> [u8; 9] {
+        self.id.key(self.audience.subscriptions())
+    }
+
+    /// Key of where it stands, and name of the timer that ends a wait of it.
+    #[must_use]
+    pub fn position(self) -> [u8; 9] {
+        self.id.key(self.audience.positions())
     }
 }
 

@@ -22,6 +22,7 @@ pub mod testing;
 mod authorization;
 #[cfg(target_family = "wasm")]
 mod boundary;
+mod content;
 mod delivery;
 mod description;
 mod entity_tag;
@@ -29,16 +30,20 @@ mod expiry;
 mod fanout;
 mod handler;
 mod identity;
+mod inspection;
 mod lifetime;
 mod media;
 mod neutral_view;
 mod notification;
 mod options;
+mod package;
 mod publication;
 mod step;
 mod subscription;
+pub mod tables;
 #[cfg(test)]
 mod tests;
+mod watcher_info;
 
 pub use description::{Description, describe};
 pub use handler::{Outcome, Presence};

@@ -1,6 +1,6 @@
 //! Building a NOTIFY (RFC 6665 4.2.2).
 
-use crate::media::PIDF;
+use crate::content::Content;
 use crate::ports::{Instant, Outgoing};
 use crate::records::{Ending, State, Subscription};
 use crate::sip::headers::Digits;
@@ -13,7 +13,7 @@ use crate::sip::{HeaderBlock, Malformed};
 pub fn build(
     subscription: &Subscription<'_>,
     cseq: u32,
-    body: Vec<u8>,
+    content: Content,
     now: Instant,
 ) -> Result<Outgoing, Malformed> {
     let dialog = &subscription.dialog;
@@ -21,9 +21,10 @@ pub fn build(
     let room = texts.iter().map(|text| text.len()).sum::<usize>() + 256;
     let mut headers = HeaderBlock::with_capacity(room);
     let uri = dialog.write_request("NOTIFY", cseq, &mut headers).to_owned();
+    let package = subscription.package.name();
     match &subscription.event_id {
-        Some(id) => headers.parts("Event", &["presence;id=", id]),
-        None => headers.line("Event", "presence"),
+        Some(id) => headers.parts("Event", &[package, ";id=", id]),
+        None => headers.line("Event", package),
     };
     let mut digits = Digits::default();
     let left = subscription.expires.saturating_sub(now) / 1_000;
@@ -37,8 +38,9 @@ pub fn build(
         }
         State::Ending(Ending::Rejected) => headers.line("Subscription-State", "terminated;reason=rejected"),
     };
+    let Content { media, body } = content;
     if !body.is_empty() {
-        headers.line("Content-Type", PIDF);
+        headers.line("Content-Type", media);
     }
     Ok(Outgoing {
         method: "NOTIFY".to_owned(),

@@ -3,7 +3,8 @@
 //! One trait, [`Host`], mirrors the imports of `wit/plugin.wit`; the WIT file is the
 //! specification. In the component it is backed by those imports, in native tests by
 //! [`crate::testing::MemoryHost`]. Presence logic sees nothing else of the world: no
-//! clock, no randomness, no I/O. No call fails: what the host cannot honour ends the step.
+//! clock, no randomness, no I/O. What the host cannot honour ends the
+//! step; only a site's own rules ([`Host::normalize`]) may fail.
 
 /// Milliseconds since 1970-01-01T00:00:00Z.
 pub type Instant = u64;
@@ -81,6 +82,26 @@ pub enum Verdict {
     Reply(Reply),
     /// Not for this plugin.
     Pass,
+    /// Another partition has what it takes: the request goes on there.
+    Forward(Forward),
+}
+
+/// Where a request goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Forward {
+    /// Name of the partition.
+    pub partition: String,
+    /// Comes along.
+    pub payload: Vec<u8>,
+}
+
+/// Why a site's own rules give no result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RuleFailure {
+    /// They refuse it, with a reason for the log.
+    Refused(String),
+    /// No result within the limits, a trap, or no such rules.
+    Broken(String),
 }
 
 /// A record: key and value.
@@ -110,6 +131,16 @@ pub trait Host {
     fn post(&mut self, partition: &str, payload: &[u8]);
     /// Looks a key up in a table.
     fn lookup(&mut self, table: &str, key: &[u8]) -> Option<Vec<u8>>;
+    /// The form of a URI in which identities are compared, by the site's own rules.
+    ///
+    /// # Errors
+    /// See [`RuleFailure`].
+    fn normalize(&mut self, uri: &str, normalized: &str) -> Result<String, RuleFailure>;
+    /// The fundamental identity behind a normalized one, by the site's own rules.
+    ///
+    /// # Errors
+    /// See [`RuleFailure`].
+    fn fundamental(&mut self, identity: &str, mapped: &str) -> Result<String, RuleFailure>;
     /// The step's time.
     fn now(&mut self) -> Instant;
     /// The step's randomness, at most 4096 bytes a call.

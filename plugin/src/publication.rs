@@ -11,7 +11,7 @@ use crate::keys::{self, Id};
 use crate::lifetime;
 use crate::media;
 use crate::pidf::{self, StoredDocument};
-use crate::ports::{Durability, Host, Instant, Reply};
+use crate::ports::{Durability, Host, Instant, Verdict};
 use crate::records::{self, Publication, Rate};
 use crate::sip::event::Event;
 use crate::sip::status::Status;
@@ -31,8 +31,8 @@ pub fn handle(
     configuration: &Configuration,
     message: &Message<'_>,
     presentity: &Presentity<'_>,
-) -> Result<Reply, Refusal> {
-    let principal = Principal::of(message)?;
+) -> Result<Verdict, Refusal> {
+    let principal = Principal::of(host, configuration, message)?;
     authorization::publish(&principal, presentity)?;
     if Event::of(message)?.package != "presence" {
         return Err(Refusal::BadEvent);
@@ -46,7 +46,7 @@ pub fn handle(
         None => None,
     };
     let seconds = lifetime::of_publication(message, configuration)?;
-    let content = content(message, configuration, &principal, presentity)?;
+    let content = content(&mut step, message, &principal, presentity)?;
     if content.is_none() && previous.is_none() {
         return Err(Refusal::BadRequest("PUBLISH Without Body and SIP-If-Match".to_owned()));
     }
@@ -74,7 +74,7 @@ pub fn handle(
     });
     let mut headers = HeaderBlock::with_capacity(80);
     headers.number("Expires", seconds.into()).line("SIP-ETag", &tag);
-    Ok(reply(Status::OK, Status::OK.reason().to_owned(), headers))
+    Ok(Verdict::Reply(reply(Status::OK, Status::OK.reason().to_owned(), headers)))
 }
 
 /// The live publication that a tag names now, and its record. Replaced and expired tags name none (PUB-05).
@@ -87,8 +87,8 @@ fn find(step: &mut Step<'_>, text: &str) -> Option<(EntityTag, Publication, Vec<
 
 /// The document in the body, if there is a body that counts.
 fn content(
+    step: &mut Step<'_>,
     message: &Message<'_>,
-    configuration: &Configuration,
     principal: &Principal,
     presentity: &Presentity<'_>,
 ) -> Result<Option<StoredDocument>, Refusal> {
@@ -96,11 +96,11 @@ fn content(
         return Ok(None);
     };
     let document =
-        pidf::read(body, &configuration.limits.document).map_err(|error| match error.status() {
+        pidf::read(body, &step.configuration.limits.document).map_err(|error| match error.status() {
             413 => Refusal::TooLarge,
             _ => Refusal::BadRequest(error.to_string()),
         })?;
-    authorization::publish_entity(principal, presentity, &document.entity)?;
+    authorization::publish_entity(step.host, step.configuration, principal, presentity, &document.entity)?;
     Ok(Some(document.content))
 }
 

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use crate::keys::Id;
+use crate::package::Package;
 use crate::ports::Instant;
 use crate::sip::dialog::Dialog;
 
@@ -102,6 +103,8 @@ pub struct Subscription<'a> {
     /// Its dialog. Our tag is the id of the record in hexadecimal digits.
     #[serde(borrow)]
     pub dialog: Dialog<'a>,
+    /// Its event package.
+    pub package: Package,
     /// `id` of the Event header.
     pub event_id: Option<Cow<'a, str>>,
     /// URI under which the watcher knows the presentity.
@@ -110,6 +113,8 @@ pub struct Subscription<'a> {
     /// The watcher's authenticated identity.
     #[serde(borrow)]
     pub watcher: Cow<'a, str>,
+    /// When the first SUBSCRIBE came.
+    pub created: Instant,
     /// When the subscription ends. Its timer never is later than this, but may be earlier.
     pub expires: Instant,
     /// What became of it.
@@ -140,6 +145,8 @@ pub struct Position {
     pub version: Option<u64>,
     /// The latest NOTIFY, while it is unanswered.
     pub in_flight: Option<InFlight>,
+    /// Documents sent so far that count themselves: watcher information and partial presence.
+    pub documents: u32,
     /// A NOTIFY is due whatever the document: a SUBSCRIBE came while another was in flight.
     pub owed: bool,
     /// Notifications of changes wait until then.
@@ -231,9 +238,11 @@ mod tests {
                 target: "sip:b@192.0.2.1".into(),
                 remote_cseq: 1,
             },
+            package: Package::Presence,
             event_id: Some("7".into()),
             entity: "sip:a@x".into(),
             watcher: "sip:b@x".into(),
+            created: 5,
             expires: 9,
             state: State::Ending(Ending::Unsubscribed(View::Neutral)),
             reserved: 256,

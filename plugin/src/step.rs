@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::composition::{self, Composed};
 use crate::configuration::Configuration;
-use crate::keys::{self, Id};
+use crate::keys::{self, Id, Usage};
 use crate::ports::{Durability, Host, Instant, Level};
 use crate::records::{self, Fanout, InFlight, Position, Subscription};
 
@@ -136,6 +136,7 @@ impl<'a> Step<'a> {
         if self.document().version == 0
             || !self.is_empty(keys::PUBLICATION)
             || !self.is_empty(keys::SUBSCRIPTION)
+            || !self.is_empty(keys::WINFO_SUBSCRIPTION)
         {
             return;
         }
@@ -151,13 +152,13 @@ impl<'a> Step<'a> {
     }
 
     /// The bytes of a subscription.
-    pub fn subscription(&mut self, id: Id) -> Option<Vec<u8>> {
-        self.host.get(&id.key(keys::SUBSCRIPTION))
+    pub fn subscription(&mut self, usage: Usage) -> Option<Vec<u8>> {
+        self.host.get(&usage.subscription())
     }
 
     /// Where a subscription stands.
-    pub fn position(&mut self, id: Id, subscription: &Subscription<'_>) -> Position {
-        let bytes = self.host.get(&id.key(keys::POSITION));
+    pub fn position(&mut self, usage: Usage, subscription: &Subscription<'_>) -> Position {
+        let bytes = self.host.get(&usage.position());
         self.position_from(bytes.as_deref(), subscription)
     }
 
@@ -171,6 +172,7 @@ impl<'a> Step<'a> {
                 cseq: subscription.reserved,
                 version: None,
                 in_flight: None,
+                documents: subscription.reserved,
                 owed: true,
                 not_before: 0,
             };
@@ -179,6 +181,8 @@ impl<'a> Step<'a> {
         if crashed {
             position.epoch = epoch;
             position.cseq = position.cseq.max(subscription.reserved);
+            // No more documents than NOTIFYs were sent.
+            position.documents = position.documents.max(subscription.reserved);
         }
         let forgotten = |sent: InFlight| crashed || sent.since + FORGOTTEN <= self.now;
         if position.in_flight.is_some_and(forgotten) {
@@ -189,8 +193,8 @@ impl<'a> Step<'a> {
     }
 
     /// Writes where a subscription stands.
-    pub fn put_position(&mut self, id: Id, position: &Position, durability: Durability) {
-        self.put(&id.key(keys::POSITION), position, durability);
+    pub fn put_position(&mut self, usage: Usage, position: &Position, durability: Durability) {
+        self.put(&usage.position(), position, durability);
     }
 
     /// The fan-out under way or put off.

@@ -2,14 +2,16 @@
 
 use crate::authorization;
 use crate::configuration::{Configuration, Decision};
+use crate::content;
 use crate::delivery::{self, CSEQ_BLOCK, Progress};
 use crate::errors::{Refusal, reply};
 use crate::identity::{Presentity, Principal};
-use crate::keys::{self, Id};
+use crate::keys::{Id, Usage};
 use crate::lifetime;
 use crate::media;
 use crate::notification;
-use crate::ports::{Delivery, Durability, Host, Reply};
+use crate::package::Package;
+use crate::ports::{Delivery, Durability, Host, Reply, Verdict};
 use crate::records::{self, Ending, Position, State, Subscription};
 use crate::sip::cseq::CSeq;
 use crate::sip::dialog::{Dialog, DialogId};
@@ -17,10 +19,12 @@ use crate::sip::event::Event;
 use crate::sip::status::Status;
 use crate::sip::{HeaderBlock, Malformed, Message};
 use crate::step::Step;
+use crate::watcher_info::{self, Happening};
 
 /// What a SUBSCRIBE asks for, once it was found to be one that can be served.
 struct Asked<'m> {
     principal: Principal,
+    package: Package,
     event: Event<'m>,
 }
 
@@ -34,18 +38,46 @@ pub fn handle(
     configuration: &Configuration,
     message: &Message<'_>,
     presentity: &Presentity<'_>,
-) -> Result<Reply, Refusal> {
-    let principal = Principal::of(message)?;
-    let event = Event::of(message)?;
-    if event.package != "presence" {
-        return Err(Refusal::BadEvent);
-    }
-    crate::handler::check_require(message)?;
-    let asked = Asked { principal, event };
+) -> Result<Verdict, Refusal> {
+    let asked = Asked::of(host, configuration, message)?;
     let mut step = Step::enter(host, configuration, presentity.partition());
-    match DialogId::of(message)? {
+    let reply = match DialogId::of(message)? {
         Some(dialog) => renew(&mut step, message, presentity, &asked, dialog),
         None => create(&mut step, message, presentity, &asked),
+    };
+    reply.map(Verdict::Reply)
+}
+
+/// A SUBSCRIBE that was forwarded to this partition. Nothing is, so far.
+///
+/// # Errors
+/// 481: there is no such dialog.
+pub fn forwarded(
+    _host: &mut dyn Host,
+    _configuration: &Configuration,
+    _partition: &str,
+    _message: &Message<'_>,
+    _payload: &[u8],
+) -> Result<Verdict, Refusal> {
+    Err(Refusal::NoDialog)
+}
+
+impl<'m> Asked<'m> {
+    fn of(
+        host: &mut dyn Host,
+        configuration: &Configuration,
+        message: &Message<'m>,
+    ) -> Result<Self, Refusal> {
+        let principal = Principal::of(host, configuration, message)?;
+        let event = Event::of(message)?;
+        let package = Package::of(&event)?;
+        crate::handler::check_require(message)?;
+        Ok(Self { principal, package, event })
+    }
+
+    /// Names a subscription of this package.
+    fn usage(&self, id: Id) -> Usage {
+        Usage { audience: self.package.audience(), id }
     }
 }
 
@@ -56,8 +88,8 @@ fn create(
     presentity: &Presentity<'_>,
     asked: &Asked<'_>,
 ) -> Result<Reply, Refusal> {
-    let id = Id::from_slice(&step.host.random(8));
-    let tag = id.hex();
+    let usage = asked.usage(Id::from_slice(&step.host.random(8)));
+    let tag = usage.id.hex();
     let dialog = Dialog::create(message, &tag)?;
     let seconds = lifetime::of_subscription(message, step.configuration)?;
     check_content(message)?;
@@ -67,9 +99,11 @@ fn create(
     };
     let mut subscription = Subscription {
         dialog,
+        package: asked.package,
         event_id: asked.event.id.map(Into::into),
         entity: presentity.uri.into(),
         watcher: asked.principal.name().into(),
+        created: step.now,
         expires: lifetime::end(step.now, seconds),
         state,
         reserved: CSEQ_BLOCK,
@@ -83,12 +117,14 @@ fn create(
             cseq: 0,
             version: None,
             in_flight: None,
+            documents: 0,
             owed: true,
             not_before: 0,
         };
-        step.put(&id.key(keys::SUBSCRIPTION), &subscription, Durability::Durable);
-        step.host.set_timer(&id.key(keys::SUBSCRIPTION), subscription.expires, b"");
-        notify(step, id, &mut subscription, &mut position)?;
+        step.put(&usage.subscription(), &subscription, Durability::Durable);
+        step.host.set_timer(&usage.subscription(), subscription.expires, b"");
+        watcher_info::happened(step, usage, &subscription, Happening::Subscribed);
+        notify(step, usage, &mut subscription, &mut position)?;
     }
     log(step, "subscription taken", &subscription, seconds);
     let mut headers = HeaderBlock::with_capacity(subscription.dialog.routes.len() + 40);
@@ -102,8 +138,8 @@ fn create(
 /// A fetch (RFC 6665 4.4.3): one NOTIFY and no subscription. The host keeps the
 /// NOTIFY over a crash, as nothing else would bring it about again.
 fn fetch(step: &mut Step<'_>, subscription: &Subscription<'_>) -> Result<(), Refusal> {
-    let body = delivery::body(step, subscription, false);
-    let request = notification::build(subscription, 1, body, step.now)?;
+    let content = content::once(step, subscription);
+    let request = notification::build(subscription, 1, content, step.now)?;
     step.host.send(request, delivery::FETCH, Delivery::Kept);
     Ok(())
 }
@@ -116,15 +152,15 @@ fn renew(
     asked: &Asked<'_>,
     dialog: DialogId<'_>,
 ) -> Result<Reply, Refusal> {
-    let id = Id::from_hex(dialog.local_tag).ok_or(Refusal::NoDialog)?;
-    let record = step.subscription(id).ok_or(Refusal::NoDialog)?;
+    let usage = asked.usage(Id::from_hex(dialog.local_tag).ok_or(Refusal::NoDialog)?);
+    let record = step.subscription(usage).ok_or(Refusal::NoDialog)?;
     let kept: Subscription<'_> = records::decode(&record).ok_or(Refusal::NoDialog)?;
     if kept.dialog.id() != dialog || kept.state.is_ending() || kept.expires <= step.now {
         return Err(Refusal::NoDialog);
     }
     let mut subscription = kept.clone();
     subscription.dialog.advance(CSeq::of(message)?.number).map_err(|_| Refusal::OutOfOrder)?;
-    if subscription.event_id.as_deref() != asked.event.id {
+    if subscription.package != asked.package || subscription.event_id.as_deref() != asked.event.id {
         return Err(Refusal::Forbidden("Dialog Sharing Is Not Supported"));
     }
     if !asked.principal.is(&subscription.watcher) {
@@ -146,15 +182,18 @@ fn renew(
             subscription.expires = lifetime::end(step.now, seconds);
         }
     }
-    let mut position = step.position(id, &kept);
+    let mut position = step.position(usage, &kept);
     // A new block costs nothing here, where the record is written durably anyway.
     subscription.reserved = subscription.reserved.max(position.cseq.saturating_add(CSEQ_BLOCK));
-    step.put(&id.key(keys::SUBSCRIPTION), &subscription, Durability::Durable);
+    step.put(&usage.subscription(), &subscription, Durability::Durable);
     if subscription.expires < before {
-        step.host.set_timer(&id.key(keys::SUBSCRIPTION), subscription.expires, b"");
+        step.host.set_timer(&usage.subscription(), subscription.expires, b"");
+    }
+    if let Some(what) = happening(kept.state, subscription.state) {
+        watcher_info::happened(step, usage, &subscription, what);
     }
     position.owed = true;
-    notify(step, id, &mut subscription, &mut position)?;
+    notify(step, usage, &mut subscription, &mut position)?;
     log(step, "subscription renewed", &subscription, seconds);
     if decision == Decision::Block {
         return Ok(Refusal::Forbidden("Forbidden").into_reply());
@@ -166,14 +205,14 @@ fn renew(
 /// between the commit and its answer does not swallow it.
 fn notify(
     step: &mut Step<'_>,
-    id: Id,
+    usage: Usage,
     subscription: &mut Subscription<'_>,
     position: &mut Position,
 ) -> Result<(), Refusal> {
-    if delivery::advance(step, id, subscription, position) == Progress::Broken {
+    if delivery::advance(step, usage, subscription, position) == Progress::Broken {
         return Err(Malformed("Dialog").into());
     }
-    step.put_position(id, position, Durability::Durable);
+    step.put_position(usage, position, Durability::Durable);
     Ok(())
 }
 
@@ -189,6 +228,16 @@ fn state(decision: Decision) -> State {
         Decision::Confirm => State::Pending,
         Decision::PoliteBlock => State::Polite,
         Decision::Block => State::Ending(Ending::Rejected),
+    }
+}
+
+/// What a change of state is to who watches the watchers.
+fn happening(before: State, after: State) -> Option<Happening> {
+    match (before, after) {
+        (_, State::Ending(Ending::Rejected)) => Some(Happening::Rejected),
+        (_, State::Ending(_)) => Some(Happening::TimedOut),
+        (State::Pending, State::Active | State::Polite) => Some(Happening::Approved),
+        _ => None,
     }
 }
 

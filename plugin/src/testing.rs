@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::ports::{Delivery, Durability, Entry, Host, Instant, Level, Outgoing};
+use crate::ports::{Delivery, Durability, Entry, Host, Instant, Level, Outgoing, RuleFailure};
 
 /// A request that was sent and has no outcome yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -360,6 +360,14 @@ impl Host for MemoryHost {
 
     fn lookup(&mut self, _table: &str, _key: &[u8]) -> Option<Vec<u8>> {
         None
+    }
+
+    fn normalize(&mut self, _uri: &str, _normalized: &str) -> Result<String, RuleFailure> {
+        Err(RuleFailure::Broken("no such component".to_owned()))
+    }
+
+    fn fundamental(&mut self, _identity: &str, _mapped: &str) -> Result<String, RuleFailure> {
+        Err(RuleFailure::Broken("no such component".to_owned()))
     }
 
     fn now(&mut self) -> Instant {

@@ -98,6 +98,7 @@ impl Scene {
                 assert_eq!(self.cost.durable_writes + self.cost.relaxed_writes, 0);
                 None
             }
+            Verdict::Forward(forward) => panic!("forwarded to {}", forward.partition),
         }
     }
 

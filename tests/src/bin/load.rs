@@ -49,6 +49,7 @@ fn main() {
     let report = run(&Plan {
         scenario: arguments.scenario,
         server: arguments.server,
+        names: None,
         domain: arguments.domain,
         pid: arguments.pid,
         rate: arguments.rate,

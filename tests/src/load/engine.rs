@@ -102,8 +102,9 @@ impl<'a> Engine<'a> {
             .duration_since(std::time::UNIX_EPOCH)
             .map_or(0, |d| d.as_secs() * 1000 + u64::from(d.subsec_millis()));
         let own = socket.local_addr().expect("an address").to_string();
+        let names = plan.names.clone().unwrap_or_else(|| format!("p{run:x}-"));
         let presentities = (0..plan.presentities)
-            .map(|n| Presentity { uri: format!("sip:p{n}-{run:x}@{}", plan.domain), ..Default::default() });
+            .map(|n| Presentity { uri: format!("sip:{names}{n}@{}", plan.domain), ..Default::default() });
         let slots = (0..plan.presentities * plan.watchers)
             .map(|n| Slot { presentity: n % plan.presentities, ..Default::default() });
         Self {

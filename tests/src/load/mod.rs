@@ -42,6 +42,9 @@ pub struct Plan {
     pub server: SocketAddr,
     /// Domain of the presentities.
     pub domain: String,
+    /// What the presentities' names begin with, a number follows; something of this run only if
+    /// absent.
+    pub names: Option<String>,
     /// Main process of the server, to be measured.
     pub pid: Option<u32>,
     /// Operations a second.

@@ -2,6 +2,7 @@
 
 use crate::configuration::Configuration;
 use crate::errors::Refusal;
+use crate::ports::Host;
 use crate::sip::asserted::Asserted;
 use crate::sip::{HeaderName, Identity, Malformed, Message, NameAddr, Uri};
 
@@ -15,6 +16,8 @@ pub struct Presentity<'a> {
     pub uri: &'a str,
     /// The identity that it names.
     pub identity: Identity,
+    /// The fundamental identity behind it (WPS-25, WPS-31).
+    fundamental: String,
     parsed: Uri<'a>,
     /// Tag of the To header.
     pub tag: Option<&'a str>,
@@ -24,14 +27,19 @@ impl<'a> Presentity<'a> {
     /// Reads the To header.
     ///
     /// # Errors
-    /// The header is malformed or names something too long to be kept.
-    pub fn of(message: &Message<'a>) -> Result<Self, Malformed> {
+    /// 400 if the header is malformed or names something too long to be kept; see [`normalize`].
+    pub fn of(
+        host: &mut dyn Host,
+        configuration: &Configuration,
+        message: &Message<'a>,
+    ) -> Result<Self, Refusal> {
         let to = NameAddr::parse(message.required(HeaderName::To)?, "To")?;
-        let identity = normalize(&to.uri);
-        if identity.as_str().is_empty() || identity.as_str().len() > PARTITION_BYTES {
-            return Err(Malformed("To"));
+        let identity = normalize(host, configuration, &to.uri, to.uri_text)?;
+        let fundamental = fundamental(host, configuration, &identity);
+        if fundamental.is_empty() || fundamental.len() > PARTITION_BYTES {
+            return Err(Malformed("To").into());
         }
-        Ok(Self { uri: to.uri_text, identity, parsed: to.uri, tag: to.tag() })
+        Ok(Self { uri: to.uri_text, identity, fundamental, parsed: to.uri, tag: to.tag() })
     }
 
     /// Whether the presentity's own domain is served.
@@ -43,17 +51,24 @@ impl<'a> Presentity<'a> {
     /// Name of the partition that holds everything about the presentity.
     #[must_use]
     pub fn partition(&self) -> &str {
-        fundamental(&self.identity)
+        &self.fundamental
     }
 }
 
 /// The identity that a URI names, in the form in which identities are compared. A presence
 /// URI names whom the SIP URI of that user and domain names (RFC 3856 5, RFC 3859 3): phones write
 /// one or the other.
-#[must_use]
-pub fn normalize(uri: &Uri<'_>) -> Identity {
+///
+/// # Errors
+/// The site's own rules refuse it.
+pub fn normalize(
+    _host: &mut dyn Host,
+    _configuration: &Configuration,
+    uri: &Uri<'_>,
+    _text: &str,
+) -> Result<Identity, Refusal> {
     let identity = uri.to_identity();
-    match identity.as_str().strip_prefix("pres:") {
+    Ok(match identity.as_str().strip_prefix("pres:") {
         Some(rest) => {
             let mut text = String::with_capacity(rest.len() + 4);
             text.push_str("sip:");
@@ -61,13 +76,13 @@ pub fn normalize(uri: &Uri<'_>) -> Identity {
             Identity::from_canonical(text)
         }
         None => identity,
-    }
+    })
 }
 
 /// The fundamental identity behind a public one. Without an identity map each is its own.
 #[must_use]
-pub fn fundamental(identity: &Identity) -> &str {
-    identity.as_str()
+pub fn fundamental(_host: &mut dyn Host, _configuration: &Configuration, identity: &Identity) -> String {
+    identity.as_str().to_owned()
 }
 
 /// The sender as the trust domain vouches for it (RFC 3325): every asserted identity.
@@ -79,9 +94,16 @@ impl Principal {
     ///
     /// # Errors
     /// 403 if nothing is asserted, 400 if the header is malformed.
-    pub fn of(message: &Message<'_>) -> Result<Self, Refusal> {
+    pub fn of(
+        host: &mut dyn Host,
+        configuration: &Configuration,
+        message: &Message<'_>,
+    ) -> Result<Self, Refusal> {
         let asserted = Asserted::of(message)?;
-        let identities: Vec<Identity> = asserted.iter().map(|value| normalize(&value.uri)).collect();
+        let mut identities = Vec::with_capacity(1);
+        for value in asserted.iter() {
+            identities.push(normalize(host, configuration, &value.uri, value.uri_text)?);
+        }
         if identities.is_empty() {
             Err(Refusal::Forbidden("No Asserted Identity"))
         } else {

@@ -6,6 +6,8 @@
 //! nobody authorized.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod identities;
+
 use clap::Parser;
 use nix::sys::signal::Signal;
 use rollcall_tests::load::{Plan, Report, Scenario, run};
@@ -116,7 +118,12 @@ fn main() {
         let text: String = all.chain(theirs.iter().flatten().map(|r| line("kamailio", r))).collect();
         std::fs::write(file, text).expect("write the reports");
     }
-    table(&chosen, &ours, &theirs);
+    if !chosen.is_empty() {
+        table(&chosen, &ours, &theirs);
+    }
+    if identities::NAME.contains(&arguments.only) {
+        identities::compare(&arguments);
+    }
 }
 
 fn plan(load: &Load, arguments: &Arguments, server: SocketAddr, pid: u32) -> Plan {
@@ -124,6 +131,7 @@ fn plan(load: &Load, arguments: &Arguments, server: SocketAddr, pid: u32) -> Pla
         scenario: load.scenario,
         server,
         domain: "example.com".into(),
+        names: None,
         pid: Some(pid),
         rate: load.rate,
         warm_up: Duration::from_secs(1),
@@ -137,13 +145,16 @@ fn plan(load: &Load, arguments: &Arguments, server: SocketAddr, pid: u32) -> Pla
 }
 
 fn with_rollcall(load: &Load, arguments: &Arguments) -> Report {
-    // Beside the executable: on the disk that the project is built on, not in memory.
-    let here = std::env::current_exe().expect("the path of this executable");
-    let folder = tempfile::tempdir_in(here.parent().expect("a folder")).expect("a temporary folder");
-    let mut server = Server::start_in(folder, Config::new().set("log.filter", "warn"));
+    let mut server = Server::start_in(folder(), Config::new().set("log.filter", "warn"));
     let report = run(&plan(load, arguments, server.udp(), server.pid()));
     server.stop();
     report
+}
+
+/// An empty folder beside the executable: on the disk that the project is built on, not in memory.
+fn folder() -> tempfile::TempDir {
+    let here = std::env::current_exe().expect("the path of this executable");
+    tempfile::tempdir_in(here.parent().expect("a folder")).expect("a temporary folder")
 }
 
 fn with_kamailio(load: &Load, arguments: &Arguments) -> Report {

@@ -1,0 +1,33 @@
+//! Tables: what is loaded in bulk, from rows of a source to entries for look-up.
+
+use crate::configuration::Configuration;
+use crate::ports::{Entry, Host};
+
+/// Names of the tables, in the order in which they are built.
+pub const TABLES: &[&str] = &[];
+
+/// A row of a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Row<'a> {
+    /// Its line, from 1.
+    pub line: u32,
+    /// Its values.
+    pub fields: &'a [String],
+}
+
+/// A row that does not fit: its line and what is wrong with it.
+pub type RowProblem = (u32, String);
+
+/// Turns a chunk of rows into entries.
+///
+/// # Errors
+/// Every problem of the chunk.
+pub fn build<'r>(
+    _host: &mut dyn Host,
+    _configuration: &Configuration,
+    table: &str,
+    rows: impl Iterator<Item = Row<'r>>,
+) -> Result<Vec<Entry>, Vec<RowProblem>> {
+    let line = rows.map(|row| row.line).next().unwrap_or_default();
+    Err(vec![(line, format!("no table is called {table:?}"))])
+}
