@@ -44,7 +44,7 @@ pub(crate) enum Task {
     Resend { from: PartitionKey, sends: Vec<(u64, Bytes, Outgoing)> },
     /// The host has started after a stop without order.
     Recover(PartitionKey),
-    /// A step is run again.
+    /// A step is run again, or a request goes on that had to wait for a commit.
     Again(Arc<Input>, u32),
 }
 

@@ -22,6 +22,8 @@ const GROUP: usize = 1000;
 #[derive(Default)]
 pub(crate) struct Effects {
     pub returned: Option<Returned>,
+    /// The request of this step, to go on in another partition.
+    pub forwarded: Option<Arc<Input>>,
     pub sends: Vec<(SendId, Outgoing)>,
     /// Outbox entries of the step's partition to deliver: number and target.
     pub posts: Vec<(u64, PartitionKey)>,

@@ -7,6 +7,7 @@ use crate::commit::Committer;
 use crate::flush::Flusher;
 use crate::generation::{ComponentError, Description, Fit, Generation, Runtime};
 use crate::in_flight::InFlight;
+use crate::inspection::InspectError;
 use crate::limits::EngineConfig;
 use crate::message::{Document, Edge, Outcome, Request, SendId};
 use crate::metrics::{Gauges, Metrics};
@@ -218,6 +219,26 @@ impl Engine {
     pub fn document(&self, document: Document, done: impl FnOnce(Result<(), String>) + Send + 'static) {
         let done = Mutex::new(Some(Box::new(done) as _));
         self.shared.take(Arc::new(Input::Document { document, done }));
+    }
+
+    /// Asks the component a question (`wit/plugin.wit`, `handler.on-inspect`); the answer is JSON in a form of
+    /// the component's. Waits for it: for an instance, for the step before in the partition, for the disk.
+    ///
+    /// # Errors
+    /// If the component knows no such question, says what is wrong with it, or fails.
+    pub fn inspect(&self, question: &str, argument: &str) -> Result<String, InspectError> {
+        self.shared.inspect(question, argument)
+    }
+
+    /// Up to `limit` partitions that hold records, timers or posts, beginning after the partition `after`
+    /// where one is given (it need not be there any more), in an order of the store's choice that does not change. An empty
+    /// page is the end. One that holds something the whole time is listed exactly once; one whose records have
+    /// all expired may be listed. Relaxed writes are flushed first, so partitions that only hold such are there.
+    ///
+    /// # Errors
+    /// If `after` is no name of a partition, or the store fails.
+    pub fn partitions(&self, after: Option<&str>, limit: usize) -> Result<Vec<String>, InspectError> {
+        self.shared.partitions(after, limit)
     }
 
     /// Replaces the component between two steps. Steps under way end on the old one, which is

@@ -31,6 +31,8 @@ struct State {
 pub(crate) struct Flusher {
     state: Mutex<State>,
     wake: Condvar,
+    /// One flush at a time, so that a change is on the list or with the group commit when a flush begins.
+    flushing: Mutex<()>,
 }
 
 impl Flusher {
@@ -69,6 +71,7 @@ impl Flusher {
 
     /// Gives all relaxed changes to the group commit and waits until they are on disk.
     pub fn flush(&self, shared: &Arc<Shared>) {
+        let _one_at_a_time = self.flushing.lock();
         let dirty = std::mem::take(&mut self.state.lock().dirty);
         let mut ops = 0;
         for partition in dirty {

@@ -133,6 +133,12 @@ impl Runtime {
     pub fn tick(&self) -> Duration {
         self.tick
     }
+
+    /// The deadline in ticks, less what has been spent of it.
+    fn ticks(&self, spent: Duration) -> u64 {
+        let spent = u64::try_from(spent.as_nanos() / self.tick.as_nanos()).unwrap_or(u64::MAX);
+        self.deadline_ticks.saturating_sub(spent).max(1)
+    }
 }
 
 /// An instance of a component, configured and ready for a step.
@@ -144,7 +150,12 @@ pub(crate) struct Instance {
 impl Instance {
     /// Gives the next call its full time.
     pub fn arm(&mut self, runtime: &Runtime) {
-        self.store.set_epoch_deadline(runtime.deadline_ticks);
+        self.arm_rest(runtime, Duration::ZERO);
+    }
+
+    /// Gives the next call what is left of its time.
+    pub fn arm_rest(&mut self, runtime: &Runtime, spent: Duration) {
+        self.store.set_epoch_deadline(runtime.ticks(spent));
     }
 }
 
@@ -336,11 +347,12 @@ fn build_table(
     let mut problems = Vec::new();
     let mut line = 0u32;
     for chunk in rows.chunks(TABLE_CHUNK) {
-        let chunk: Vec<wit::Row<'_>> = chunk
+        let fields: Vec<[&str; 1]> = chunk.iter().map(|text| [text.as_str()]).collect();
+        let chunk: Vec<wit::Row<'_>> = fields
             .iter()
-            .map(|text| {
+            .map(|fields| {
                 line += 1;
-                wit::Row { line, text }
+                wit::Row { line, fields }
             })
             .collect();
         instance.arm(runtime);

@@ -18,6 +18,7 @@ mod engine;
 mod flush;
 mod generation;
 mod in_flight;
+mod inspection;
 mod limits;
 mod message;
 mod metrics;
@@ -32,6 +33,7 @@ pub use clock::{Clock, HostClock};
 pub use compiled::Digest;
 pub use engine::{Engine, StartError};
 pub use generation::{ComponentError, Description};
+pub use inspection::InspectError;
 pub use limits::{EngineConfig, StepLimits};
 pub use message::{
     Answer, Document, Edge, Failure, Header, Outcome, Outgoing, Peer, Reply, Request, Response, SendId, Span,

@@ -147,18 +147,15 @@ pub trait Edge: Send + Sync + 'static {
     fn send(&self, requests: Vec<(SendId, Outgoing)>);
 }
 
-impl From<wit::Verdict> for Answer {
-    fn from(verdict: wit::Verdict) -> Answer {
-        match verdict {
-            wit::Verdict::Pass => Answer::Pass,
-            wit::Verdict::Reply(reply) => Answer::Reply(Reply {
-                status: reply.status,
-                reason: reply.reason,
-                headers: reply.headers,
-                body: reply.body,
-                to_tag: reply.to_tag,
-                contact: reply.contact,
-            }),
+impl From<wit::Reply> for Reply {
+    fn from(reply: wit::Reply) -> Reply {
+        Reply {
+            status: reply.status,
+            reason: reply.reason,
+            headers: reply.headers,
+            body: reply.body,
+            to_tag: reply.to_tag,
+            contact: reply.contact,
         }
     }
 }

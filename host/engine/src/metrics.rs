@@ -67,7 +67,7 @@ impl Histogram {
 
 /// Counters by kind of step.
 #[derive(Default)]
-pub struct ByKind([Counter; 6]);
+pub struct ByKind([Counter; Kind::ALL.len()]);
 
 impl ByKind {
     pub(crate) fn add(&self, kind: Kind) {

@@ -134,6 +134,29 @@ impl Registry {
         }
     }
 
+    /// The partition, locked, to be read only: the one in memory if it is there, else a copy of what the
+    /// database has, which nobody else sees and which is gone afterwards.
+    pub fn look(&self, partition: &PartitionKey, now: u64) -> Result<Held, Error> {
+        let find = || self.shard(partition).lock().get(partition).map(|slot| slot.live.clone());
+        let mut copy = None;
+        loop {
+            match (find(), copy.take()) {
+                (Some(live), _) => {
+                    let held = live.lock_arc();
+                    if !held.retired {
+                        return Ok(held);
+                    }
+                }
+                // Looked for once more after it was loaded: what is in memory may be ahead of the database.
+                (None, Some(copy)) => return Ok(copy),
+                (None, None) => {
+                    let image = self.storage.load(partition, now)?;
+                    copy = Some(Arc::new(Mutex::new(Live::new(partition.clone(), 0, image))).lock_arc());
+                }
+            }
+        }
+    }
+
     /// Takes up what a partition had in its outbox when the host stopped. Happens when it is loaded
     /// for the first time, before any step: so old posts go before new ones, and what a step puts
     /// there later is not taken for old.

@@ -9,6 +9,7 @@ use crate::commit::{Committer, Effects, Work};
 use crate::flush::Flusher;
 use crate::generation::{ComponentError, Generation, Runtime};
 use crate::in_flight::{InFlight, Waiting};
+use crate::inspection::{self, InspectError};
 use crate::limits::EngineConfig;
 use crate::message::{Answer, Edge, Outgoing, SendId};
 use crate::metrics::Metrics;
@@ -24,7 +25,7 @@ use rollcall_storage::{Engine as Storage, PartitionKey};
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Pause before a partition makes good what a failed step left undone, in milliseconds.
 const PAUSE_MS: u64 = 5_000;
@@ -66,8 +67,19 @@ impl Shared {
         self.epoch.load(Ordering::Relaxed)
     }
 
-    /// Runs one step. `attempt` counts from 0.
+    /// Runs an input: one step, and those of the partitions that its request is forwarded to. `attempt`
+    /// counts from 0.
     pub fn step(self: &Arc<Self>, input: &Arc<Input>, attempt: u32) -> Result<(), Failed> {
+        let mut next = self.one_step(input, attempt)?;
+        // Each step has given its instance and its partition back before the next one takes its own.
+        while let Some(forwarded) = next {
+            next = self.one_step(&forwarded, 0)?;
+        }
+        Ok(())
+    }
+
+    /// Runs one step; gives the request if it goes on in another partition now.
+    fn one_step(self: &Arc<Self>, input: &Arc<Input>, attempt: u32) -> Result<Option<Arc<Input>>, Failed> {
         if self.committer.failed() {
             return Err(Failed);
         }
@@ -76,13 +88,18 @@ impl Shared {
         let done = self.run(input, attempt, number);
         self.metrics.step_time.observe_time(started.elapsed());
         match &done {
-            Ok(()) => self.metrics.steps.add(input.kind()),
+            Ok(_) => self.metrics.steps.add(input.kind()),
             Err(Failed) => self.metrics.failed_steps.add(input.kind()),
         }
         done
     }
 
-    fn run(self: &Arc<Self>, input: &Arc<Input>, attempt: u32, number: u64) -> Result<(), Failed> {
+    fn run(
+        self: &Arc<Self>,
+        input: &Arc<Input>,
+        attempt: u32,
+        number: u64,
+    ) -> Result<Option<Arc<Input>>, Failed> {
         let generation = self.current.load_full();
         // The instance first, then the partition, in every step: who waits for an instance must not
         // keep the partition that its holder waits for.
@@ -90,23 +107,27 @@ impl Shared {
             tracing::error!(%error, "no instance of the component can be made");
             Failed
         })?;
-        let mut step = Step::new(self.clone(), generation.tables.load_full(), number, self.clock.now_ms());
+        let now = input.hop().map_or_else(|| self.clock.now_ms(), |hop| hop.now);
+        let mut step = Step::new(self.clone(), generation.tables.load_full(), number, now);
         let timer = match self.begin(&mut step, input) {
             Ok(Some(timer)) => timer,
             nothing => {
                 drop(step);
                 generation.give(instance);
-                return nothing.map(drop).map_err(|error| self.log_failure(input, number, &error));
+                return nothing.map(|_| None).map_err(|error| self.log_failure(input, number, &error));
             }
         };
         instance.store.data_mut().step = Some(step);
-        instance.arm(&self.runtime);
+        let spent = input.hop().map_or(Duration::ZERO, |hop| hop.spent);
+        instance.arm_rest(&self.runtime, spent);
+        let started = Instant::now();
         let called = input.call(&instance.plugin, &mut instance.store, timer.as_ref());
+        let spent = spent + started.elapsed();
         let step = instance.store.data_mut().step.take();
         match (called, step) {
             (Ok(returned), Some(step)) => {
                 generation.give(instance);
-                self.commit(input, attempt, returned, step)
+                self.commit(input, attempt, returned, step, spent)
             }
             (called, step) => {
                 // The partition must be free before anything else happens.
@@ -127,6 +148,9 @@ impl Shared {
         step: &mut Step,
         input: &Input,
     ) -> Result<Option<Option<rollcall_storage::Timer>>, StepError> {
+        if input.kind() == Kind::Inspect {
+            step.look();
+        }
         let Some(partition) = input.partition() else { return Ok(Some(None)) };
         step.enter(partition)?;
         let now = step.now;
@@ -178,34 +202,52 @@ impl Shared {
         self.log_failure(input, number, &text)
     }
 
-    /// Commits a step whose handler has returned, and lets its effects go when they may.
+    /// Commits a step whose handler has returned, and lets its effects go when they may. `spent` is the
+    /// time that the component has taken for its input.
     fn commit(
         self: &Arc<Self>,
         input: &Arc<Input>,
         attempt: u32,
         returned: Returned,
         step: Step,
-    ) -> Result<(), Failed> {
+        spent: Duration,
+    ) -> Result<Option<Arc<Input>>, Failed> {
         let number = step.number;
         let (held, mut stage, now) = step.finish();
-        if matches!(returned, Returned::Answer(Answer::Pass)) && !stage.is_empty() {
+        let idle = match &returned {
+            Returned::Answer(Answer::Pass) => Some("passes a request"),
+            Returned::Forward(_) => Some("forwards a request"),
+            Returned::Inspected(_) => Some("answers a question"),
+            _ => None,
+        };
+        if let Some(what) = idle
+            && !stage.is_empty()
+        {
             drop(held);
-            return Err(self.log_failure(
-                input,
-                number,
-                &"the component passes a request and stages effects",
-            ));
+            let error = format!("the component {what} and stages effects");
+            return Err(self.log_failure(input, number, &error));
         }
-        let mut effects = Effects { returned: Some(returned), ..Effects::default() };
+        let mut effects = Effects::default();
+        match returned {
+            Returned::Forward(to) => match input.forwarded(to, now, spent) {
+                Some(next) => effects.forwarded = Some(Arc::new(next)),
+                None => {
+                    drop(held);
+                    self.metrics.limits.add(1);
+                    return Err(self.log_failure(input, number, &"the request is forwarded too often"));
+                }
+            },
+            returned => effects.returned = Some(returned),
+        }
         if let Input::Post { to, from, sequence, .. } = &**input
             && to != from
         {
             effects.settles = Some((from.clone(), *sequence));
         }
         let Some(mut live) = held else {
-            let mut sends = Vec::new();
-            self.effect(input, None, effects, &mut sends);
-            return Ok(());
+            let next = effects.forwarded.take();
+            self.effect(input, None, effects, &mut Vec::new());
+            return Ok(next);
         };
         live.last_now = now.max(live.last_now);
         let partition = live.key.clone();
@@ -214,15 +256,17 @@ impl Shared {
         if kept_back {
             let work = Work::Step { effects, input: input.clone(), attempt };
             live.submitted = self.committer.submit(partition, live.incarnation, commit, work);
+            Ok(None)
         } else {
             // Under the lock: posts of two steps must not overtake each other.
             self.deliver(&partition, std::mem::take(&mut effects.posts));
             drop(live);
+            let next = effects.forwarded.take();
             let mut sends = Vec::new();
             self.effect(input, Some(&partition), effects, &mut sends);
             self.send(sends);
+            Ok(next)
         }
-        Ok(())
     }
 
     /// Applies a stage to the live partition and fills in what leaves; gives the durable part.
@@ -276,8 +320,12 @@ impl Shared {
         sends: &mut Vec<(SendId, Outgoing)>,
     ) {
         match (effects.returned, input) {
-            (Some(Returned::Answer(answer)), Input::Request { ticket, .. }) => {
-                self.edge.answer(*ticket, answer);
+            (
+                Some(Returned::Answer(answer)),
+                Input::Request { ticket, .. } | Input::Forwarded { ticket, .. },
+            ) => self.edge.answer(*ticket, answer),
+            (Some(Returned::Inspected(answer)), Input::Inspect { done, .. }) => {
+                inspection::tell(done, answer.map_err(InspectError::Refused));
             }
             (Some(Returned::Document(taken)), Input::Document { done, .. }) => {
                 if let Some(done) = done.lock().take() {
@@ -285,6 +333,10 @@ impl Shared {
                 }
             }
             _ => {}
+        }
+        if let Some(next) = effects.forwarded {
+            // Not here, on the thread of the group commit.
+            self.background.push(Task::Again(next, 0));
         }
         sends.extend(effects.sends);
         if let Some(from) = partition {
@@ -368,7 +420,10 @@ impl Shared {
     /// Ends an input whose step has failed for good.
     pub fn refuse(&self, input: &Input) {
         match input {
-            Input::Request { ticket, .. } => self.edge.answer(*ticket, Answer::Failed),
+            Input::Request { ticket, .. } | Input::Forwarded { ticket, .. } => {
+                self.edge.answer(*ticket, Answer::Failed);
+            }
+            Input::Inspect { done, .. } => inspection::tell(done, Err(InspectError::Failed)),
             Input::Document { done, .. } => {
                 if let Some(done) = done.lock().take() {
                     done(Err("the step failed".into()));
@@ -403,6 +458,7 @@ impl Shared {
         if *closed {
             match &*input {
                 Input::Request { ticket, .. } => self.edge.answer(*ticket, Answer::Busy),
+                Input::Inspect { done, .. } => inspection::tell(done, Err(InspectError::Unavailable)),
                 other => self.refuse(other),
             }
             return;

@@ -31,6 +31,10 @@ macro_rules! foreach_hostile {
             answers_a_bad_status,
             asks_for_much_randomness,
             passes_with_effects,
+            forwards_with_effects,
+            forwards_nowhere,
+            forwards_to_a_long_name,
+            forwards_a_giant,
         }
     };
 }

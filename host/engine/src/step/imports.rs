@@ -3,6 +3,7 @@
 //! Invariant: a call that the host cannot honour returns an error, which ends the step.
 
 use crate::bindings::rollcall::plugin as wit;
+use crate::bindings::rollcall::plugin::identity::Failure;
 use crate::limits::StepLimits;
 use crate::partition::Live;
 use crate::registry::Held;
@@ -98,6 +99,8 @@ pub(crate) struct Step {
     /// Identifies the step in the log.
     pub number: u64,
     held: Option<Held>,
+    /// Whether the step only looks, so that its partition need not be kept in memory.
+    looks: bool,
 }
 
 impl Step {
@@ -113,7 +116,13 @@ impl Step {
             log_lines: 0,
             number,
             held: None,
+            looks: false,
         }
+    }
+
+    /// The step will only look at its partition.
+    pub fn look(&mut self) {
+        self.looks = true;
     }
 
     /// The partition, once it is entered.
@@ -138,7 +147,12 @@ impl Step {
                 })
             };
         }
-        let held = self.shared.registry.hold(partition, self.now)?;
+        let registry = &self.shared.registry;
+        let held = if self.looks {
+            registry.look(partition, self.now)?
+        } else {
+            registry.hold(partition, self.now)?
+        };
         if !self.now_seen {
             self.now = self.now.max(held.last_now);
         }
@@ -301,6 +315,18 @@ impl wit::tables::Host for StepState {
     fn lookup(&mut self, table: String, key: Vec<u8>) -> Result<Option<Vec<u8>>> {
         let (step, _) = self.step()?;
         Ok(step.tables.lookup(&table, &key).map(<[u8]>::to_vec))
+    }
+}
+
+impl wit::identity::Host for StepState {
+    fn normalize(&mut self, _uri: String, _normalized: String) -> Result<Result<String, Failure>> {
+        self.step()?;
+        Ok(Err(Failure::Broken("no such component".into())))
+    }
+
+    fn fundamental(&mut self, _identity: String, _mapped: String) -> Result<Result<String, Failure>> {
+        self.step()?;
+        Ok(Err(Failure::Broken("no such component".into())))
     }
 }
 

@@ -3,13 +3,20 @@
 use crate::bindings::Plugin;
 use crate::bindings::exports::rollcall::plugin::handler as wit;
 use crate::bindings::rollcall::plugin::types;
+use crate::inspection::InspectDone;
+use crate::limits::StepLimits;
 use crate::message::{Answer, Document, Failure, Outcome, Peer, Request};
 use crate::step::imports::{StepError, StepState};
+use crate::step::stage::LimitError;
 use crate::step::wellformed;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use rollcall_storage::PartitionKey;
+use std::time::Duration;
 use wasmtime::Store;
+
+/// Times that a request may be forwarded.
+const MOST_HOPS: u32 = 8;
 
 /// Takes the plugin's word on a document.
 pub(crate) type DocumentDone = Box<dyn FnOnce(Result<(), String>) + Send>;
@@ -17,11 +24,25 @@ pub(crate) type DocumentDone = Box<dyn FnOnce(Result<(), String>) + Send>;
 /// One input. Kept until the step's commit is durable, because a conflict runs it again.
 pub(crate) enum Input {
     Request { ticket: u64, request: Request },
+    Forwarded { ticket: u64, request: Request, hop: Hop },
     Outcome { partition: PartitionKey, token: Bytes, outcome: Outcome, outbox: Option<u64> },
     Timer { partition: PartitionKey, name: Vec<u8> },
     Post { to: PartitionKey, from: PartitionKey, sequence: u64, payload: Bytes },
     Document { document: Document, done: Mutex<Option<DocumentDone>> },
+    Inspect { question: String, argument: String, done: Mutex<Option<InspectDone>> },
     Recovery { partition: PartitionKey },
+}
+
+/// Where a forwarded request goes on, and what it has used up so far.
+pub(crate) struct Hop {
+    partition: PartitionKey,
+    payload: Vec<u8>,
+    /// Which one it is, from 1.
+    number: u32,
+    /// Time of the step before, which goes on being the request's.
+    pub now: u64,
+    /// Time that the calls of the component have taken.
+    pub spent: Duration,
 }
 
 /// Which handler, for metrics and the log.
@@ -29,6 +50,8 @@ pub(crate) enum Input {
 pub enum Kind {
     /// `on-request`
     Request,
+    /// `on-forwarded`
+    Forwarded,
     /// `on-response`
     Response,
     /// `on-timer`
@@ -37,23 +60,35 @@ pub enum Kind {
     Post,
     /// `on-document`
     Document,
+    /// `on-inspect`
+    Inspect,
     /// `on-recovery`
     Recovery,
 }
 
 impl Kind {
     /// All kinds, in the order of their numbers.
-    pub const ALL: [Kind; 6] =
-        [Kind::Request, Kind::Response, Kind::Timer, Kind::Post, Kind::Document, Kind::Recovery];
+    pub const ALL: [Kind; 8] = [
+        Kind::Request,
+        Kind::Forwarded,
+        Kind::Response,
+        Kind::Timer,
+        Kind::Post,
+        Kind::Document,
+        Kind::Inspect,
+        Kind::Recovery,
+    ];
 
     /// The name shown to operators.
     pub fn name(self) -> &'static str {
         match self {
             Kind::Request => "request",
+            Kind::Forwarded => "forwarded",
             Kind::Response => "response",
             Kind::Timer => "timer",
             Kind::Post => "post",
             Kind::Document => "document",
+            Kind::Inspect => "inspect",
             Kind::Recovery => "recovery",
         }
     }
@@ -62,18 +97,28 @@ impl Kind {
 /// What a handler returned.
 pub(crate) enum Returned {
     Answer(Answer),
+    Forward(Forward),
+    Inspected(Result<String, String>),
     Document(Result<(), String>),
     Nothing,
+}
+
+/// Where a component wants a request to go on.
+pub(crate) struct Forward {
+    partition: PartitionKey,
+    payload: Vec<u8>,
 }
 
 impl Input {
     pub(crate) fn kind(&self) -> Kind {
         match self {
             Input::Request { .. } => Kind::Request,
+            Input::Forwarded { .. } => Kind::Forwarded,
             Input::Outcome { .. } => Kind::Response,
             Input::Timer { .. } => Kind::Timer,
             Input::Post { .. } => Kind::Post,
             Input::Document { .. } => Kind::Document,
+            Input::Inspect { .. } => Kind::Inspect,
             Input::Recovery { .. } => Kind::Recovery,
         }
     }
@@ -81,11 +126,33 @@ impl Input {
     /// The partition that the step is bound to from the start, if it is.
     pub(crate) fn partition(&self) -> Option<&PartitionKey> {
         match self {
-            Input::Request { .. } | Input::Document { .. } => None,
+            Input::Request { .. } | Input::Document { .. } | Input::Inspect { .. } => None,
+            Input::Forwarded { hop, .. } => Some(&hop.partition),
             Input::Outcome { partition, .. }
             | Input::Timer { partition, .. }
             | Input::Recovery { partition }
             | Input::Post { to: partition, .. } => Some(partition),
+        }
+    }
+
+    /// The same request, to go on in another partition; none if it has been forwarded too often, or
+    /// if this is no request.
+    pub(crate) fn forwarded(&self, to: Forward, now: u64, spent: Duration) -> Option<Input> {
+        let (ticket, request, number) = match self {
+            Input::Request { ticket, request } => (*ticket, request, 1),
+            Input::Forwarded { ticket, request, hop } => (*ticket, request, hop.number + 1),
+            _ => return None,
+        };
+        let Forward { partition, payload } = to;
+        let hop = Hop { partition, payload, number, now, spent };
+        (number <= MOST_HOPS).then(|| Input::Forwarded { ticket, request: request.clone(), hop })
+    }
+
+    /// What a request has used up before this step.
+    pub(crate) fn hop(&self) -> Option<&Hop> {
+        match self {
+            Input::Forwarded { hop, .. } => Some(hop),
+            _ => None,
         }
     }
 
@@ -100,19 +167,15 @@ impl Input {
         match self {
             Input::Request { request, .. } => {
                 let address = Address::of(&request.peer);
-                let verdict = handler.call_on_request(
-                    store,
-                    types::Request {
-                        message: &request.message,
-                        method: request.method,
-                        uri: request.uri,
-                        headers: &request.headers,
-                        body: request.body,
-                        peer: address.lower(&request.peer),
-                    },
-                )?;
-                wellformed::verdict(&verdict).map_err(StepError::from)?;
-                Ok(Returned::Answer(verdict.into()))
+                let verdict = handler.call_on_request(&mut *store, address.request(request))?;
+                Ok(taken(verdict, &store.data().limits)?)
+            }
+            Input::Forwarded { request, hop, .. } => {
+                let address = Address::of(&request.peer);
+                let (to, payload) = (hop.partition.as_str(), &hop.payload);
+                let request = address.request(request);
+                let verdict = handler.call_on_forwarded(&mut *store, to, request, payload)?;
+                Ok(taken(verdict, &store.data().limits)?)
             }
             Input::Outcome { partition, token, outcome, .. } => {
                 match outcome {
@@ -159,10 +222,31 @@ impl Input {
                 )?;
                 Ok(Returned::Document(taken))
             }
+            Input::Inspect { question, argument, .. } => {
+                Ok(Returned::Inspected(handler.call_on_inspect(store, question, argument)?))
+            }
             Input::Recovery { partition } => {
                 handler.call_on_recovery(store, partition.as_str())?;
                 Ok(Returned::Nothing)
             }
+        }
+    }
+}
+
+/// Takes a verdict that can be honoured.
+fn taken(verdict: wit::Verdict, limits: &StepLimits) -> Result<Returned, StepError> {
+    match verdict {
+        wit::Verdict::Reply(reply) => {
+            wellformed::reply(&reply)?;
+            Ok(Returned::Answer(Answer::Reply(reply.into())))
+        }
+        wit::Verdict::Pass => Ok(Returned::Answer(Answer::Pass)),
+        wit::Verdict::Forward(wit::Forward { partition, payload }) => {
+            let partition = PartitionKey::new(&partition)?;
+            if payload.len() > limits.value_bytes {
+                return Err(LimitError::Value(payload.len()).into());
+            }
+            Ok(Returned::Forward(Forward { partition, payload }))
         }
     }
 }
@@ -182,6 +266,17 @@ impl Address {
         let _ = write!(rest, "{}", peer.address);
         let length = 64 - rest.len();
         Address { text, length }
+    }
+
+    fn request<'a>(&'a self, request: &'a Request) -> types::Request<'a> {
+        types::Request {
+            message: &request.message,
+            method: request.method,
+            uri: request.uri,
+            headers: &request.headers,
+            body: request.body,
+            peer: self.lower(&request.peer),
+        }
     }
 
     fn lower(&self, peer: &Peer) -> types::Peer<'_> {

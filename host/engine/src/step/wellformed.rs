@@ -2,7 +2,7 @@
 //!
 //! Invariant: no text of a plugin ends a line, or the header, where the host does not expect it.
 
-use crate::bindings::exports::rollcall::plugin::handler::Verdict;
+use crate::bindings::exports::rollcall::plugin::handler::Reply;
 use crate::bindings::rollcall::plugin::sip::Outgoing;
 
 /// A part of a message that would break it.
@@ -27,8 +27,7 @@ pub(crate) fn request(request: &Outgoing) -> Result<(), Malformed> {
 }
 
 /// Checks an answer.
-pub(crate) fn verdict(verdict: &Verdict) -> Result<(), Malformed> {
-    let Verdict::Reply(reply) = verdict else { return Ok(()) };
+pub(crate) fn reply(reply: &Reply) -> Result<(), Malformed> {
     if !(200..700).contains(&reply.status) {
         return Err(Malformed::Status(reply.status));
     }

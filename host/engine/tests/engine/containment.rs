@@ -196,6 +196,26 @@ fn passes_with_effects() {
 }
 
 #[test]
+fn forwards_with_effects() {
+    contained("forwards_with_effects", Cause::Refused);
+}
+
+#[test]
+fn forwards_nowhere() {
+    contained("forwards_nowhere", Cause::Limit);
+}
+
+#[test]
+fn forwards_to_a_long_name() {
+    contained("forwards_to_a_long_name", Cause::Limit);
+}
+
+#[test]
+fn forwards_a_giant() {
+    contained("forwards_a_giant", Cause::Limit);
+}
+
+#[test]
 fn floods_the_log() {
     let host = Host::new();
     assert_eq!(host.print("floods_the_log\nmemory"), "1");

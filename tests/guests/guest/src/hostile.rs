@@ -165,6 +165,27 @@ pub fn passes_with_effects(run: &mut Run) {
     run.pass = true;
 }
 
+/// Hands the request on and writes all the same.
+pub fn forwards_with_effects(run: &mut Run) {
+    storage::put(b"k", b"v", Durability::Durable, None);
+    run.forward = Some(("victim".into(), b"put k v".to_vec()));
+}
+
+/// Hands the request on to a partition without a name.
+pub fn forwards_nowhere(run: &mut Run) {
+    run.forward = Some((String::new(), Vec::new()));
+}
+
+/// Hands the request on to a partition whose name is one byte too long.
+pub fn forwards_to_a_long_name(run: &mut Run) {
+    run.forward = Some(("n".repeat(513), Vec::new()));
+}
+
+/// Hands the request on with more than a value may have.
+pub fn forwards_a_giant(run: &mut Run) {
+    run.forward = Some(("victim".into(), vec![b' '; (1 << 20) + 1]));
+}
+
 fn request() -> Outgoing {
     Outgoing {
         method: "TEST".into(),

@@ -11,7 +11,7 @@ mod words;
 #[path = "../../src/hostile.rs"]
 mod list;
 
-use bindings::exports::rollcall::plugin::handler::{Document, Failure, Outcome, Reply, Verdict};
+use bindings::exports::rollcall::plugin::handler::{Document, Failure, Forward, Outcome, Reply, Verdict};
 use bindings::exports::rollcall::plugin::lifecycle::{
     Description, Problem, RecordKind, Row, RowProblem, TableEntry,
 };
@@ -41,20 +41,16 @@ struct Component;
 
 impl handler::Guest for Component {
     fn on_request(request: Request) -> Verdict {
-        let Span { start, end } = request.body;
-        let mut run = Run::default();
-        run.lines(&request.message[start as usize..end as usize]);
-        if run.pass {
-            return Verdict::Pass;
-        }
-        Verdict::Reply(Reply {
-            status: run.status.unwrap_or(200),
-            reason: "OK".into(),
-            headers: run.headers,
-            body: run.out.into_bytes(),
-            to_tag: None,
-            contact: None,
-        })
+        let mut run = Run { method: text(&request, request.method), ..Run::default() };
+        run.lines(text(&request, request.body).as_bytes());
+        verdict(run)
+    }
+
+    fn on_forwarded(partition: String, request: Request, payload: Vec<u8>) -> Verdict {
+        let method = text(&request, request.method);
+        let mut run = Run { method, outcome: partition, ..Run::default() };
+        run.script(&payload);
+        verdict(run)
     }
 
     fn on_response(_partition: String, token: Vec<u8>, outcome: Outcome) {
@@ -83,11 +79,38 @@ impl handler::Guest for Component {
         run.refusal.map_or(Ok(()), Err)
     }
 
+    fn on_inspect(question: String, argument: String) -> Result<String, String> {
+        let mut run = Run { outcome: question, ..Run::default() };
+        run.lines(argument.as_bytes());
+        run.refusal.map_or(Ok(run.out), Err)
+    }
+
     fn on_recovery(_partition: String) {
         if let Some(script) = storage::get(b"on-recovery") {
             Run::default().script(&script);
         }
     }
+}
+
+fn text(request: &Request, span: Span) -> String {
+    String::from_utf8(request.message[span.start as usize..span.end as usize].to_vec()).unwrap()
+}
+
+fn verdict(run: Run) -> Verdict {
+    if let Some((partition, payload)) = run.forward {
+        return Verdict::Forward(Forward { partition, payload });
+    }
+    if run.pass {
+        return Verdict::Pass;
+    }
+    Verdict::Reply(Reply {
+        status: run.status.unwrap_or(200),
+        reason: "OK".into(),
+        headers: run.headers,
+        body: run.out.into_bytes(),
+        to_tag: None,
+        contact: None,
+    })
 }
 
 impl lifecycle::Guest for Component {
@@ -112,6 +135,7 @@ impl lifecycle::Guest for Component {
             event_packages: vec![],
             documents: vec!["test".into()],
             tables: vec!["numbers".into()],
+            questions: vec!["script".into()],
             record_kinds: vec![kind(b'a', "apple"), kind(b'b', "banana")],
         }
     }
@@ -127,7 +151,8 @@ impl lifecycle::Guest for Component {
     fn build_table(_table: String, rows: Vec<Row>) -> Result<Vec<TableEntry>, Vec<RowProblem>> {
         let mut entries = Vec::new();
         let mut problems = Vec::new();
-        for Row { line, text } in rows {
+        for Row { line, fields } in rows {
+            let text = fields.join(",");
             match text.split_once('=') {
                 Some((key, value)) => entries.push(TableEntry { key: key.into(), value: value.into() }),
                 None if text == "trap" => panic!("told to"),

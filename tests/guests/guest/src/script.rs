@@ -9,14 +9,19 @@ pub struct Run {
     pub out: String,
     /// The request is not taken.
     pub pass: bool,
+    /// The request goes on in this partition, with this payload.
+    pub forward: Option<(String, Vec<u8>)>,
     /// Status to answer with, if not 200.
     pub status: Option<u16>,
     /// Header lines to answer with.
     pub headers: Vec<u8>,
     /// Why a document is not taken.
     pub refusal: Option<String>,
-    /// What the step was told: the status of a response, the instant of a timer.
+    /// What the step was told: the status of a response, the instant of a timer, the partition that
+    /// a request was forwarded to, the question of an operator.
     pub outcome: String,
+    /// The method of the request.
+    pub method: String,
     /// Whether the script came from outside, not from within another one.
     pub outermost: bool,
 }

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use crate::bindings::rollcall::plugin::identity::{self, Failure};
 use crate::bindings::rollcall::plugin::sip::{self, Delivery, Outgoing};
 use crate::bindings::rollcall::plugin::storage::{self, Durability};
 use crate::bindings::rollcall::plugin::{clock, posts, random, tables, timers};
@@ -73,6 +74,28 @@ pub fn word(run: &mut Run, word: &str, rest: &str) {
             }
         }
         "pass" => run.pass = true,
+        // forward PARTITION SCRIPT: the script runs there with the same request.
+        "forward" => run.forward = Some((first.into(), run.inner(after_first))),
+        // hops NUMBER: forwards that many times, to the partitions "hop<NUMBER>", and says where it ended.
+        "hops" => match number(first) {
+            0 => run.print(&format!("{} in {}", run.method, run.outcome)),
+            left => run.forward = Some((format!("hop{left}"), format!("hops {}", left - 1).into_bytes())),
+        },
+        // dawdles ROUNDS NUMBER: counts to that, then forwards, that many times.
+        "dawdles" => {
+            for round in 0..number(first) {
+                std::hint::black_box(round);
+            }
+            match number(second) {
+                0 => run.print("arrived"),
+                left => run.forward = Some(("p".into(), format!("dawdles {first} {}", left - 1).into())),
+            }
+        }
+        // The question of an operator, or the partition of a forwarded request.
+        "told" => run.print(&run.outcome.clone()),
+        // normalize URI NORMALIZED and fundamental IDENTITY MAPPED: what the site's own rules make of it.
+        "normalize" => run.print(&said(identity::normalize(first, second))),
+        "fundamental" => run.print(&said(identity::fundamental(first, second))),
         "reply" => run.status = Some(number(first) as u16),
         // Does not take the document.
         "refuse" => run.refusal = Some(rest.into()),
@@ -82,6 +105,15 @@ pub fn word(run: &mut Run, word: &str, rest: &str) {
 
 fn text(value: Option<Vec<u8>>) -> String {
     value.map_or("-".into(), |value| String::from_utf8(value).unwrap())
+}
+
+/// A result of the site's own rules, as one line.
+pub fn said(result: Result<String, Failure>) -> String {
+    match result {
+        Ok(result) => result,
+        Err(Failure::Refused(why)) => format!("refused: {why}"),
+        Err(Failure::Broken(why)) => format!("broken: {why}"),
+    }
 }
 
 fn number(text: &str) -> u64 {
