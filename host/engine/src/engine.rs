@@ -14,7 +14,7 @@ use crate::metrics::{Gauges, Metrics};
 use crate::registry::Registry;
 use crate::runner::Shared;
 use crate::step::input::Input;
-use crate::tables::TableSource;
+use crate::tables::{Former, Ledger, Renewal, TableOutcome, TableReport, TableSource, Tables};
 use arc_swap::ArcSwap;
 use parking_lot::{Mutex, RwLock};
 use rollcall_storage::{Engine as Storage, PartitionKey};
@@ -101,8 +101,16 @@ impl Engine {
     ) -> Result<Engine, StartError> {
         let runtime = Runtime::new(&config).map_err(|error| StartError::Runtime(format!("{error:#}")))?;
         let schemas = read_schemas(&*storage)?;
-        let fit = Fit { configuration: &config.plugin_configuration, schemas: &schemas, sources: &tables };
-        let generation = Generation::prepare(&runtime, &config, component, &fit)?;
+        let fit = Fit { configuration: &config.plugin_configuration, schemas: &schemas };
+        let none = Former { own: &Tables::default(), others: &Tables::default() };
+        let (generation, renewal) = runtime.ticking(|| {
+            let generation = Generation::prepare(&runtime, &config, component, &fit)?;
+            let renewal = Renewal::new(&runtime, &generation, &tables, &none, &|_| true).complete()?;
+            Ok::<_, ComponentError>((generation, renewal))
+        })?;
+        let ledger = Ledger::default();
+        ledger.note(&renewal.reports, clock.now_ms());
+        generation.tables.store(Arc::new(renewal.tables));
         note_schema(&*storage, &generation.description)?;
         let opened = storage.opened();
         let background = Arc::new(Background::new(config.workers));
@@ -115,7 +123,8 @@ impl Engine {
             in_flight: InFlight::default(),
             metrics: Metrics::new(),
             current: ArcSwap::from_pointee(generation),
-            sources: Mutex::new(tables),
+            sources: tables,
+            ledger,
             stopping: AtomicBool::new(false),
             closed: RwLock::new(false),
             recovering: Mutex::default(),
@@ -250,10 +259,12 @@ impl Engine {
         let mut previous = self.changing.lock();
         let shared = &self.shared;
         let schemas = read_schemas(&*shared.storage)?;
-        let sources = shared.sources.lock().clone();
-        let fit =
-            Fit { configuration: &shared.config.plugin_configuration, schemas: &schemas, sources: &sources };
+        let fit = Fit { configuration: &shared.config.plugin_configuration, schemas: &schemas };
         let generation = Generation::prepare(&shared.runtime, &shared.config, component, &fit)?;
+        let others = shared.current.load().tables.load_full();
+        let former = Former { own: &Tables::default(), others: &others };
+        let renewal = shared.renew(&generation, &former, &|_| true).complete()?;
+        generation.tables.store(Arc::new(renewal.tables));
         let description = generation.description.clone();
         note_schema(&*shared.storage, &description)?;
         tracing::info!(name = description.name, version = description.version,
@@ -262,21 +273,28 @@ impl Engine {
         Ok(description)
     }
 
-    /// Goes back to the component before the last swap; none if there was no swap.
+    /// Goes back to the component before the last swap; none if there was no swap. Its tables are built
+    /// anew first; one whose source is broken stays as that component had it.
     ///
     /// # Errors
     /// If the store holds records that the earlier component cannot read.
     pub fn roll_back(&self) -> Result<Option<Description>, ComponentError> {
         let mut previous = self.changing.lock();
-        let Some(earlier) = previous.take() else { return Ok(None) };
+        let Some(earlier) = previous.clone() else { return Ok(None) };
         let schemas = read_schemas(&*self.shared.storage)?;
         let reads = &earlier.description.reads_schemas;
         if let Some(stored) = schemas.iter().find(|stored| !reads.contains(stored)) {
-            let error = ComponentError::Schema { stored: *stored, reads: reads.clone() };
-            *previous = Some(earlier);
-            return Err(error);
+            return Err(ComponentError::Schema { stored: *stored, reads: reads.clone() });
         }
         note_schema(&*self.shared.storage, &earlier.description)?;
+        let (own, others) = (earlier.tables.load_full(), self.shared.current.load().tables.load_full());
+        let renewal = self.shared.renew(&earlier, &Former { own: &own, others: &others }, &|_| true);
+        for report in &renewal.reports {
+            if let TableOutcome::Kept(problems) = &report.outcome {
+                tracing::warn!(table = report.table, %problems, "a table stays as it was before the swap");
+            }
+        }
+        earlier.tables.store(Arc::new(renewal.tables));
         let description = earlier.description.clone();
         tracing::info!(name = description.name, version = description.version,
             digest = %earlier.digest, "component rolled back");
@@ -284,13 +302,25 @@ impl Engine {
         Ok(Some(description))
     }
 
-    /// Builds a table anew from its source and puts it in force; gives the number of entries.
+    /// Reads the sources of all tables and puts the new tables in force, all at once. A table whose source
+    /// is broken or gone keeps its content; the report tells of each table in the order of the component.
+    /// Steps under way end with the tables that they began with.
     ///
-    /// # Errors
-    /// If the source cannot be read or a row does not fit; the table in force stays.
-    pub fn reload_table(&self, name: &str) -> Result<usize, ComponentError> {
+    /// Takes as long as the sources are large; no step waits for it, but swaps and other reloads do.
+    pub fn reload_tables(&self) -> Vec<TableReport> {
+        self.reload_some_tables(|_| true)
+    }
+
+    /// As [`Engine::reload_tables`], for the tables that are wanted by name and those whose building looks
+    /// into one that is replaced.
+    pub fn reload_some_tables(&self, wanted: impl Fn(&str) -> bool) -> Vec<TableReport> {
         let _one_at_a_time = self.changing.lock();
-        self.shared.reload_table(name)
+        let generation = self.shared.current.load_full();
+        let own = generation.tables.load_full();
+        let former = Former { own: &own, others: &Tables::default() };
+        let renewal = self.shared.renew(&generation, &former, &wanted);
+        generation.tables.store(Arc::new(renewal.tables));
+        renewal.reports
     }
 
     /// What the running component is.
@@ -327,6 +357,7 @@ impl Engine {
             sends_in_flight: shared.in_flight.len(),
             pending_commits: shared.committer.pending() as usize,
             idle_instances: generation.idle(),
+            tables: shared.ledger.gauges(&generation.tables.load()),
             store_failed: shared.committer.failed(),
         }
     }

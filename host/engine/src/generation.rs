@@ -10,10 +10,11 @@ use crate::compiled::{self, Digest};
 use crate::limits::{EngineConfig, StepLimits};
 use crate::metrics::Metrics;
 use crate::step::imports::{Memory, StepState};
-use crate::tables::{Table, TableSource, Tables};
+use crate::tables::{BrokenTable, Building, Tables};
 use arc_swap::ArcSwap;
 use parking_lot::{Condvar, Mutex};
 use std::sync::Arc;
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 use wasmtime::component::{HasSelf, Linker};
 use wasmtime::{Engine as Wasmtime, InstanceAllocationStrategy, PoolingAllocationConfig, Store};
@@ -22,9 +23,6 @@ pub use wit::Description;
 
 /// What every import of a component must begin with.
 const PACKAGE: &str = "rollcall:plugin/";
-
-/// Rows of a table handed to the component at once.
-const TABLE_CHUNK: usize = 1000;
 
 /// Why a component cannot be used. The text tells an operator what to do about it.
 #[derive(Debug, thiserror::Error)]
@@ -58,14 +56,9 @@ pub enum ComponentError {
         /// What the component reads.
         reads: Vec<u32>,
     },
-    /// A table cannot be built: every problem, as line and message.
-    #[error("table {table}: {}", describe_rows(.problems))]
-    Table {
-        /// The table.
-        table: String,
-        /// Line (0 if none) and what is wrong there.
-        problems: Vec<(u32, String)>,
-    },
+    /// Tables cannot be built: each of them, with what is wrong with its source.
+    #[error("{}", tables(.0))]
+    Tables(Vec<BrokenTable>),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] rollcall_storage::Error),
@@ -75,13 +68,8 @@ fn describe(problems: &[(String, String)]) -> String {
     problems.iter().map(|(key, message)| format!("{key}: {message}")).collect::<Vec<_>>().join("; ")
 }
 
-fn describe_rows(problems: &[(u32, String)]) -> String {
-    let shown = problems.iter().take(20).map(|(line, message)| format!("line {line}: {message}"));
-    let mut text = shown.collect::<Vec<_>>().join("; ");
-    if problems.len() > 20 {
-        text.push_str(&format!("; and {} more", problems.len() - 20));
-    }
-    text
+fn tables(broken: &[BrokenTable]) -> String {
+    broken.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 /// wasmtime, set up once for all generations.
@@ -139,6 +127,21 @@ impl Runtime {
         let spent = u64::try_from(spent.as_nanos() / self.tick.as_nanos()).unwrap_or(u64::MAX);
         self.deadline_ticks.saturating_sub(spent).max(1)
     }
+
+    /// Does some work while deadlines are measured, for want of the thread that does so later.
+    pub fn ticking<T>(&self, work: impl FnOnce() -> T) -> T {
+        let (working, ended) = std::sync::mpsc::channel::<()>();
+        std::thread::scope(|scope| {
+            // Ends when the other end is dropped, also by a panic.
+            scope.spawn(move || {
+                while ended.recv_timeout(self.tick) == Err(RecvTimeoutError::Timeout) {
+                    self.advance();
+                }
+            });
+            let _working = working;
+            work()
+        })
+    }
 }
 
 /// An instance of a component, configured and ready for a step.
@@ -181,12 +184,10 @@ pub(crate) struct Fit<'a> {
     pub configuration: &'a str,
     /// Schemas of the records in the store.
     pub schemas: &'a [u32],
-    /// Sources of tables by name.
-    pub sources: &'a [(String, Arc<dyn TableSource>)],
 }
 
 impl Generation {
-    /// Compiles and checks a component: imports, interface, configuration, schemas, tables.
+    /// Compiles and checks a component: imports, interface, configuration, schemas. It has no tables yet.
     pub fn prepare(
         runtime: &Runtime,
         config: &EngineConfig,
@@ -219,16 +220,10 @@ impl Generation {
             return Err(ComponentError::Schema { stored: *stored, reads });
         }
         configure(runtime, &mut canary, fit.configuration)?;
-        let mut tables = Tables::default();
-        for (name, source) in fit.sources {
-            if description.tables.contains(name) {
-                tables = tables.with(name, build_table(runtime, &mut canary, name, &**source)?);
-            }
-        }
         Ok(Generation {
             digest,
             description,
-            tables: ArcSwap::from_pointee(tables),
+            tables: ArcSwap::default(),
             configuration: fit.configuration.to_owned(),
             pre,
             pool: Mutex::new(Pool { idle: vec![canary], alive: 1 }),
@@ -286,27 +281,12 @@ impl Generation {
         self.pool.lock().idle.len()
     }
 
-    /// Builds a table anew and puts it in force.
-    pub fn reload_table(
-        &self,
-        runtime: &Runtime,
-        metrics: &Metrics,
-        name: &str,
-        source: &dyn TableSource,
-    ) -> Result<usize, ComponentError> {
-        let mut instance = self.take(runtime, metrics)?;
-        let built = build_table(runtime, &mut instance, name, source);
-        match &built {
-            Err(ComponentError::Trapped { .. }) => {
-                drop(instance);
-                self.lose();
-            }
-            _ => self.give(instance),
-        }
-        let table = built?;
-        let rows = table.len();
-        self.tables.store(Arc::new(self.tables.load().with(name, table)));
-        Ok(rows)
+    /// An instance apart from those for steps, to build a table with.
+    pub fn builder(&self, runtime: &Runtime, building: Building) -> Result<Instance, ComponentError> {
+        let mut instance = instantiate(runtime, &self.pre).map_err(trapped("instantiation"))?;
+        configure(runtime, &mut instance, &self.configuration)?;
+        instance.store.data_mut().building = Some(building);
+        Ok(instance)
     }
 }
 
@@ -318,7 +298,7 @@ fn instantiate(runtime: &Runtime, pre: &PluginPre<StepState>) -> wasmtime::Resul
     let memory = Memory { limit: runtime.limits.memory, used: 0, refused: false };
     let mut store = Store::new(
         &runtime.engine,
-        StepState { limits: runtime.limits.clone(), memory, step: None, lifecycle_lines: 0 },
+        StepState { limits: runtime.limits.clone(), memory, step: None, building: None, lifecycle_lines: 0 },
     );
     store.limiter(|state| &mut state.memory);
     store.set_epoch_deadline(runtime.deadline_ticks);
@@ -333,40 +313,4 @@ fn configure(runtime: &Runtime, instance: &mut Instance, json: &str) -> Result<(
         let problems = problems.into_iter().map(|problem| (problem.key, problem.message));
         ComponentError::Configuration(problems.collect())
     })
-}
-
-fn build_table(
-    runtime: &Runtime,
-    instance: &mut Instance,
-    name: &str,
-    source: &dyn TableSource,
-) -> Result<Table, ComponentError> {
-    let failed = |problems| ComponentError::Table { table: name.to_owned(), problems };
-    let rows = source.rows().map_err(|error| failed(vec![(0, error.to_string())]))?;
-    let mut table = Table::with_capacity(rows.len());
-    let mut problems = Vec::new();
-    let mut line = 0u32;
-    for chunk in rows.chunks(TABLE_CHUNK) {
-        let fields: Vec<[&str; 1]> = chunk.iter().map(|text| [text.as_str()]).collect();
-        let chunk: Vec<wit::Row<'_>> = fields
-            .iter()
-            .map(|fields| {
-                line += 1;
-                wit::Row { line, fields }
-            })
-            .collect();
-        instance.arm(runtime);
-        let lifecycle = instance.plugin.rollcall_plugin_lifecycle();
-        let built =
-            lifecycle.call_build_table(&mut instance.store, name, &chunk).map_err(trapped("build-table"))?;
-        match built {
-            Ok(entries) => {
-                table.extend(entries.into_iter().map(|entry| (entry.key.into(), entry.value.into())));
-            }
-            Err(found) => {
-                problems.extend(found.into_iter().map(|problem| (problem.line, problem.message)));
-            }
-        }
-    }
-    if problems.is_empty() { Ok(table) } else { Err(failed(problems)) }
 }

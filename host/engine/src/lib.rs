@@ -41,4 +41,7 @@ pub use message::{
 };
 pub use metrics::{ByKind, Counter, GROUP_BOUNDS, Gauges, Histogram, Metrics, TIME_BOUNDS};
 pub use step::input::Kind;
-pub use tables::TableSource;
+pub use tables::{
+    BrokenTable, Conflict, Problems, RowSink, Table, TableBuilder, TableGauges, TableOutcome, TableProblem,
+    TableReport, TableSource,
+};

@@ -2,6 +2,7 @@
 //! counting, and the embedder shows them in whatever form it likes.
 
 use crate::step::input::Kind;
+use crate::tables::TableGauges;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -154,6 +155,8 @@ pub struct Gauges {
     pub pending_commits: usize,
     /// Idle instances of the current generation.
     pub idle_instances: usize,
+    /// The tables of the current generation.
+    pub tables: Vec<TableGauges>,
     /// Whether the store has failed, so that nothing can be changed until a restart.
     pub store_failed: bool,
 }

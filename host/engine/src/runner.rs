@@ -7,7 +7,7 @@ use crate::background::{Background, Task};
 use crate::clock::Clock;
 use crate::commit::{Committer, Effects, Work};
 use crate::flush::Flusher;
-use crate::generation::{ComponentError, Generation, Runtime};
+use crate::generation::{Generation, Runtime};
 use crate::in_flight::{InFlight, Waiting};
 use crate::inspection::{self, InspectError};
 use crate::limits::EngineConfig;
@@ -17,7 +17,7 @@ use crate::registry::{Held, Registry};
 use crate::step::imports::{Step, StepError};
 use crate::step::input::{Input, Kind, Returned};
 use crate::step::stage::Stage;
-use crate::tables::TableSource;
+use crate::tables::{Former, Ledger, Renewal, TableSource};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
@@ -48,7 +48,8 @@ pub(crate) struct Shared {
     pub in_flight: InFlight,
     pub metrics: Metrics,
     pub current: ArcSwap<Generation>,
-    pub sources: Mutex<Vec<(String, Arc<dyn TableSource>)>>,
+    pub sources: Vec<(String, Arc<dyn TableSource>)>,
+    pub ledger: Ledger,
     /// Requests are refused: the engine stops.
     pub stopping: AtomicBool,
     /// Held by steps from outside; true once none may begin any more.
@@ -477,13 +478,15 @@ impl Shared {
         }
     }
 
-    /// Builds a table anew.
-    pub fn reload_table(&self, name: &str) -> Result<usize, ComponentError> {
-        let source = {
-            let sources = self.sources.lock();
-            sources.iter().find(|(known, _)| known == name).map(|(_, source)| source.clone())
-        };
-        let Some(source) = source else { return Ok(0) };
-        self.current.load().reload_table(&self.runtime, &self.metrics, name, &*source)
+    /// Makes tables for a generation, not in force yet.
+    pub fn renew(
+        &self,
+        generation: &Generation,
+        former: &Former<'_>,
+        wanted: &dyn Fn(&str) -> bool,
+    ) -> Renewal {
+        let renewal = Renewal::new(&self.runtime, generation, &self.sources, former, wanted);
+        self.ledger.note(&renewal.reports, self.clock.now_ms());
+        renewal
     }
 }

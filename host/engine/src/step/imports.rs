@@ -10,7 +10,7 @@ use crate::registry::Held;
 use crate::runner::Shared;
 use crate::step::stage::{LimitError, Post, Send, Stage, Write};
 use crate::step::wellformed::{self, Malformed};
-use crate::tables::Tables;
+use crate::tables::{Building, Tables};
 use bytes::Bytes;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -55,6 +55,8 @@ pub(crate) struct StepState {
     pub memory: Memory,
     /// The step under way.
     pub step: Option<Step>,
+    /// What may be looked up while a table is built.
+    pub building: Option<Building>,
     /// Log lines written outside of steps.
     pub lifecycle_lines: u32,
 }
@@ -313,6 +315,9 @@ impl wit::posts::Host for StepState {
 
 impl wit::tables::Host for StepState {
     fn lookup(&mut self, table: String, key: Vec<u8>) -> Result<Option<Vec<u8>>> {
+        if let Some(building) = &mut self.building {
+            return Ok(building.lookup(&table, &key).map(<[u8]>::to_vec));
+        }
         let (step, _) = self.step()?;
         Ok(step.tables.lookup(&table, &key).map(<[u8]>::to_vec))
     }
