@@ -15,6 +15,8 @@ mod generations;
 mod host;
 mod inspection;
 mod posts;
+mod reload;
+mod rows;
 mod sends;
 mod steps;
 mod stop;
