@@ -1,4 +1,4 @@
-//! The component: which one, and whether it takes its configuration.
+//! The component: which one, and whether it takes what it is given.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,8 +8,8 @@ use rollcall_engine::{
 };
 use rollcall_storage::Memory;
 
-use super::ServeError;
-use crate::configuration::Plugin;
+use super::{ServeError, tables};
+use crate::configuration::{Given, Plugin, Refusals};
 
 /// The component that the configuration names, else the one built in.
 pub(super) fn bytes(plugin: &Plugin) -> Result<std::borrow::Cow<'static, [u8]>, ServeError> {
@@ -22,27 +22,44 @@ pub(super) fn bytes(plugin: &Plugin) -> Result<std::borrow::Cow<'static, [u8]>, 
     }
 }
 
-/// What the component says of its configuration: key and message of each problem. Starts it on an
-/// empty store in memory and sends nothing.
+/// What is wrong with what the component is given. Starts it on an empty store in memory and sends nothing.
 ///
 /// # Errors
 /// The component cannot be read or used at all.
-pub fn check(plugin: &Plugin) -> Result<Vec<(String, String)>, ServeError> {
+pub fn check(plugin: &Plugin) -> Result<Refusals, ServeError> {
     let config = EngineConfig {
-        plugin_configuration: plugin.settings.clone(),
+        plugin_configuration: plugin.given.settings.clone(),
         instances: 1,
         workers: 1,
         ..EngineConfig::default()
     };
     let storage = Arc::new(Memory::new());
     let clock = Arc::new(HostClock::new());
-    match Engine::start(config, &bytes(plugin)?, Vec::new(), storage, Arc::new(Nowhere), clock) {
+    let sources = tables::sources(&plugin.given.tables);
+    match Engine::start(config, &bytes(plugin)?, sources, storage, Arc::new(Nowhere), clock) {
         Ok(engine) => {
             engine.stop(Duration::ZERO).map_err(ServeError::Storage)?;
-            Ok(Vec::new())
+            Ok(Refusals::default())
         }
-        Err(StartError::Component(ComponentError::Configuration(problems))) => Ok(problems),
+        Err(StartError::Component(error)) => {
+            refusals(error, &plugin.given).map_err(|error| ServeError::Engine(StartError::Component(error)))
+        }
         Err(error) => Err(ServeError::Engine(error)),
+    }
+}
+
+/// Why a component is not used, if that is what it is given.
+///
+/// # Errors
+/// It is something else.
+pub(super) fn refusals(error: ComponentError, given: &Given) -> Result<Refusals, ComponentError> {
+    match error {
+        // It has not looked at its tables then.
+        ComponentError::Configuration(keys) => Ok(Refusals { keys, tables: tables::broken(&given.tables) }),
+        ComponentError::Tables(broken) => {
+            Ok(Refusals { keys: Vec::new(), tables: broken.iter().map(Into::into).collect() })
+        }
+        other => Err(other),
     }
 }
 

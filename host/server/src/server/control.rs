@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use parking_lot::Mutex;
-use rollcall_engine::{Clock, ComponentError, Engine, HostClock};
+use rollcall_engine::{Clock, ComponentError, Engine, HostClock, InspectError};
 
+use super::component;
 use super::edge::Joint;
 use super::generations::Generations;
-use crate::admin::{Control, Generation, Health};
+use super::reload::Reloader;
+use crate::admin::{Control, Generation, Health, Reload, Unanswered};
 use crate::configuration::Configuration;
 use crate::metrics::Metrics;
 
@@ -17,6 +19,7 @@ pub(super) struct ServerControl {
     pub configuration: Configuration,
     pub joint: Arc<Joint>,
     pub engine: Arc<Engine>,
+    pub reloader: Arc<Reloader>,
     /// Locked for moments only: the engine swaps outside of it.
     pub generations: Mutex<Generations>,
     pub clock: Arc<HostClock>,
@@ -25,12 +28,20 @@ pub(super) struct ServerControl {
 
 impl ServerControl {
     fn problems(&self, error: ComponentError) -> Vec<String> {
-        match error {
-            ComponentError::Configuration(said) => {
-                self.configuration.refused(said).0.iter().map(ToString::to_string).collect()
-            }
-            other => vec![other.to_string()],
+        match component::refusals(error, &self.configuration.plugin.given) {
+            Ok(refusals) => self.configuration.refused(&refusals).0.iter().map(ToString::to_string).collect(),
+            Err(other) => vec![other.to_string()],
         }
+    }
+}
+
+fn unanswered(error: InspectError) -> Unanswered {
+    let message = error.to_string();
+    match error {
+        InspectError::Unknown { .. } => Unanswered::Unknown(message),
+        InspectError::Refused(_) => Unanswered::Refused(message),
+        InspectError::Unavailable => Unanswered::Unavailable(message),
+        _ => Unanswered::Failed(message),
     }
 }
 
@@ -62,6 +73,18 @@ impl Control for ServerControl {
             Ok(None) => Err(vec!["there is no earlier generation".to_owned()]),
             Err(error) => Err(self.problems(error)),
         }
+    }
+
+    fn reload(&self) -> Option<Reload> {
+        self.reloader.reload()
+    }
+
+    fn inspect(&self, question: &str, argument: &str) -> Result<String, Unanswered> {
+        self.engine.inspect(question, argument).map_err(unanswered)
+    }
+
+    fn partitions(&self, after: Option<&str>, limit: usize) -> Result<Vec<String>, Unanswered> {
+        self.engine.partitions(after, limit).map_err(unanswered)
     }
 
     fn advance(&self, milliseconds: u64) -> Option<u64> {

@@ -6,8 +6,10 @@ mod control;
 mod edge;
 mod generations;
 mod refusal;
+mod reload;
 mod settings;
 mod store;
+mod tables;
 mod tickets;
 
 use std::io;
@@ -16,7 +18,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use rollcall_engine::{ComponentError, Engine, HostClock, StartError};
+use rollcall_engine::{Engine, HostClock, StartError};
 use rollcall_sip::Stack;
 use thiserror::Error;
 use tracing::{info, warn};
@@ -28,6 +30,7 @@ use clock::StackClock;
 use control::ServerControl;
 use edge::Joint;
 use generations::Generations;
+use reload::Reloader;
 use store::Store;
 
 pub use component::check;
@@ -40,7 +43,7 @@ const LOOK: Duration = Duration::from_millis(5);
 /// Why the server does not start, or did not stop in order.
 #[derive(Debug, Error)]
 pub enum ServeError {
-    /// The component does not take its part of the configuration.
+    /// The component does not take what it is given.
     #[error("{0}")]
     Configuration(Problems),
     /// The component cannot be read.
@@ -68,6 +71,9 @@ pub enum ServeError {
     /// An address cannot be listened on, or a thread not be started.
     #[error("sip: {0}")]
     Sip(io::Error),
+    /// The thread that reloads cannot be started.
+    #[error("reload thread: {0}")]
+    Reload(io::Error),
     /// The admin interface does not start.
     #[error(transparent)]
     Admin(#[from] AdminError),
@@ -78,6 +84,7 @@ pub struct Server {
     joint: Arc<Joint>,
     engine: Arc<Engine>,
     stack: Stack,
+    reloader: Arc<Reloader>,
     admin: Option<Admin>,
 }
 
@@ -96,7 +103,7 @@ impl Server {
         let engine = Engine::start(
             settings::engine(&configuration, store.compiled.clone()),
             &component,
-            Vec::new(),
+            tables::sources(&configuration.plugin.given.tables),
             Arc::clone(&store.storage),
             joint.clone(),
             clock.clone(),
@@ -128,6 +135,9 @@ impl Server {
         joint: Arc<Joint>,
         engine: Arc<Engine>,
     ) -> Result<Self, ServeError> {
+        let files = configuration.plugin.given.tables.clone();
+        let reloader = Reloader::start(files, Arc::clone(&engine), &clock).map_err(ServeError::Reload)?;
+        let reloader = Arc::new(reloader);
         let stack_clock = Arc::new(StackClock(Arc::clone(&clock)));
         let stack = Stack::start(settings::stack(&configuration), stack_clock, joint.clone())
             .map_err(ServeError::Sip)?;
@@ -143,6 +153,7 @@ impl Server {
             configuration,
             joint: Arc::clone(&joint),
             engine: Arc::clone(&engine),
+            reloader: Arc::clone(&reloader),
             generations: Mutex::new(Generations::new(&engine)),
             clock,
             metrics,
@@ -159,7 +170,12 @@ impl Server {
         }
         let description = engine.description();
         info!(component = description.name, version = description.version, "serving");
-        Ok(Self { joint, engine, stack, admin })
+        Ok(Self { joint, engine, stack, reloader, admin })
+    }
+
+    /// Has the files of all tables looked at. The log tells what came of it.
+    pub fn reload(&self) {
+        self.reloader.ask();
     }
 
     /// The line that tells that the server serves, and where.
@@ -190,18 +206,18 @@ impl Server {
         self.stack.stop();
         self.joint.part();
         drop(self.admin);
+        drop(self.reloader);
         stopped.map_err(ServeError::Storage)?;
         info!("stopped");
         Ok(())
     }
 }
 
-/// What the engine does not start for, as a problem of the configuration if it is one.
+/// What the engine does not start for, as problems of the configuration if that is what they are.
 fn refused(configuration: &Configuration, error: StartError) -> ServeError {
-    match error {
-        StartError::Component(ComponentError::Configuration(said)) => {
-            ServeError::Configuration(configuration.refused(said))
-        }
-        other => ServeError::Engine(other),
+    let StartError::Component(error) = error else { return ServeError::Engine(error) };
+    match component::refusals(error, &configuration.plugin.given) {
+        Ok(refusals) => ServeError::Configuration(configuration.refused(&refusals)),
+        Err(error) => ServeError::Engine(StartError::Component(error)),
     }
 }

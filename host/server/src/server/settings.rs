@@ -11,7 +11,7 @@ pub(super) fn engine(configuration: &Configuration, compiled: Option<PathBuf>) -
     let (plugin, storage) = (&configuration.plugin, &configuration.storage);
     let default = EngineConfig::default();
     EngineConfig {
-        plugin_configuration: plugin.settings.clone(),
+        plugin_configuration: plugin.given.settings.clone(),
         limits: step_limits(plugin.limits),
         instances: plugin.instances.unwrap_or(default.instances),
         workers: plugin.workers.unwrap_or(default.workers),

@@ -1,0 +1,162 @@
+//! JSON for people: the component's answers, whatever their form, as indented text and tables.
+
+use std::fmt::Write;
+
+use serde_json::{Map, Value};
+
+/// A value as text, with an end of line.
+pub fn text(value: &Value) -> String {
+    let mut text = String::new();
+    match value {
+        Value::Object(members) => object(&mut text, 0, members),
+        other => {
+            text.push_str(&inline(other));
+            text.push('\n');
+        }
+    }
+    text
+}
+
+/// Objects as rows of a table, `first` being the first column. The names of the columns stand above if
+/// `header` is set.
+pub fn table(rows: &[Map<String, Value>], first: &str, header: bool) -> String {
+    let mut text = String::new();
+    columns(&mut text, 0, rows.iter(), first, header);
+    text
+}
+
+fn object(text: &mut String, indent: usize, members: &Map<String, Value>) {
+    for (name, value) in members {
+        let _ = write!(text, "{:indent$}{}:", "", name.replace('_', " "));
+        match value {
+            Value::Object(members) if !members.is_empty() => {
+                text.push('\n');
+                object(text, indent + 2, members);
+            }
+            Value::Array(elements) if elements.iter().any(Value::is_object) => {
+                text.push('\n');
+                objects(text, indent + 2, elements);
+            }
+            other => {
+                let _ = writeln!(text, " {}", inline(other));
+            }
+        }
+    }
+}
+
+fn objects(text: &mut String, indent: usize, elements: &[Value]) {
+    let rows: Vec<_> = elements.iter().filter_map(Value::as_object).collect();
+    if rows.len() == elements.len() {
+        return columns(text, indent, rows.into_iter(), "", true);
+    }
+    for element in elements {
+        let _ = writeln!(text, "{:indent$}{}", "", inline(element));
+    }
+}
+
+fn columns<'a>(
+    text: &mut String,
+    indent: usize,
+    rows: impl Iterator<Item = &'a Map<String, Value>> + Clone,
+    first: &str,
+    header: bool,
+) {
+    let mut names: Vec<&str> = Vec::new();
+    for name in rows.clone().flat_map(Map::keys) {
+        if !names.contains(&name.as_str()) {
+            names.push(name);
+        }
+    }
+    names.sort_by_key(|name| *name != first);
+    let head = names.iter().map(|name| name.replace('_', " ")).collect();
+    let cells = rows.map(|row| names.iter().map(|name| row.get(*name).map_or("-".into(), inline)).collect());
+    let lines: Vec<Vec<String>> = header.then_some(head).into_iter().chain(cells).collect();
+    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..names.len()).map(width).collect();
+    for line in &lines {
+        let mut row = String::new();
+        for (cell, width) in line.iter().zip(&widths) {
+            let _ = write!(row, "{cell:width$}  ");
+        }
+        let _ = writeln!(text, "{:indent$}{}", "", row.trim_end());
+    }
+}
+
+/// A value on one line.
+fn inline(value: &Value) -> String {
+    match value {
+        Value::Null => "-".to_owned(),
+        Value::Bool(true) => "yes".to_owned(),
+        Value::Bool(false) => "no".to_owned(),
+        Value::Number(number) => number.to_string(),
+        Value::String(text) => printable(text),
+        Value::Array(elements) if elements.is_empty() => "none".to_owned(),
+        Value::Array(elements) => elements.iter().map(inline).collect::<Vec<_>>().join(", "),
+        Value::Object(members) => {
+            let pairs = members.iter().map(|(name, value)| format!("{}={}", printable(name), inline(value)));
+            pairs.collect::<Vec<_>>().join(" ")
+        }
+    }
+}
+
+/// Much of it comes from peers, and must not reach a terminal as a command.
+fn printable(text: &str) -> String {
+    let mut clean = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c.is_control() {
+            true => clean.extend(c.escape_default()),
+            false => clean.push(c),
+        }
+    }
+    clean
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn an_answer_is_told_line_by_line() {
+        let answer = json!({
+            "fundamental": "sip:alice@example.com",
+            "black": false,
+            "white": { "entry": "@example.com", "kind": "domain" },
+            "publications": [{ "id": "a", "bytes": 512 }, { "id": "bcd" }],
+            "watchers": [],
+            "packages": ["presence", "presence.winfo"],
+            "expires_at": null,
+        });
+        let expected = "black: no\n\
+            expires at: -\n\
+            fundamental: sip:alice@example.com\n\
+            packages: presence, presence.winfo\n\
+            publications:\n  bytes  id\n  512    a\n  -      bcd\n\
+            watchers: none\n\
+            white:\n  entry: @example.com\n  kind: domain\n";
+        assert_eq!(text(&answer), expected);
+        assert_eq!(text(&json!("x")), "x\n");
+    }
+
+    #[test]
+    fn rows_stand_under_each_other() {
+        let rows: Vec<Map<String, Value>> = [
+            json!({"presentity": "sip:a@x", "basic": "open", "counts": {"watchers": 2}}),
+            json!({"presentity": "sip:long@x", "problem": "no"}),
+        ]
+        .into_iter()
+        .map(|row| row.as_object().cloned().unwrap())
+        .collect();
+        let expected = "presentity  basic  counts      problem\n\
+                        sip:a@x     open   watchers=2  -\n\
+                        sip:long@x  -      -           no\n";
+        assert_eq!(table(&rows, "presentity", true), expected);
+        assert_eq!(table(&rows[1..], "presentity", false), "sip:long@x  no\n");
+        assert_eq!(table(&[], "presentity", false), "");
+    }
+
+    #[test]
+    fn nothing_from_a_peer_reaches_the_terminal_as_a_command() {
+        assert_eq!(text(&json!({"call_id": "a\u{1b}[2J\nb\u{9b}c"})), "call id: a\\u{1b}[2J\\nb\\u{9b}c\n");
+    }
+}
