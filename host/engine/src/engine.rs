@@ -6,6 +6,7 @@ use crate::clock::Clock;
 use crate::commit::Committer;
 use crate::flush::Flusher;
 use crate::generation::{ComponentError, Description, Fit, Generation, Runtime};
+use crate::identity_rules::Rules;
 use crate::in_flight::InFlight;
 use crate::inspection::InspectError;
 use crate::limits::EngineConfig;
@@ -100,8 +101,13 @@ impl Engine {
         clock: Arc<dyn Clock>,
     ) -> Result<Engine, StartError> {
         let runtime = Runtime::new(&config).map_err(|error| StartError::Runtime(format!("{error:#}")))?;
+        let metrics = Metrics::new();
+        let rules = match &config.identity_rules {
+            Some(rules) => Some(Arc::new(Rules::prepare(rules, &config, &metrics)?)),
+            None => None,
+        };
         let schemas = read_schemas(&*storage)?;
-        let fit = Fit { configuration: &config.plugin_configuration, schemas: &schemas };
+        let fit = Fit { configuration: &config.plugin_configuration, schemas: &schemas, rules };
         let none = Former { own: &Tables::default(), others: &Tables::default() };
         let (generation, renewal) = runtime.ticking(|| {
             let generation = Generation::prepare(&runtime, &config, component, &fit)?;
@@ -121,7 +127,7 @@ impl Engine {
             background,
             flusher: Flusher::default(),
             in_flight: InFlight::default(),
-            metrics: Metrics::new(),
+            metrics,
             current: ArcSwap::from_pointee(generation),
             sources: tables,
             ledger,
@@ -259,18 +265,53 @@ impl Engine {
         let mut previous = self.changing.lock();
         let shared = &self.shared;
         let schemas = read_schemas(&*shared.storage)?;
-        let fit = Fit { configuration: &shared.config.plugin_configuration, schemas: &schemas };
+        let current = shared.current.load_full();
+        let fit = Fit {
+            configuration: &shared.config.plugin_configuration,
+            schemas: &schemas,
+            rules: current.rules.clone(),
+        };
         let generation = Generation::prepare(&shared.runtime, &shared.config, component, &fit)?;
-        let others = shared.current.load().tables.load_full();
-        let former = Former { own: &Tables::default(), others: &others };
-        let renewal = shared.renew(&generation, &former, &|_| true).complete()?;
-        generation.tables.store(Arc::new(renewal.tables));
+        shared.fill(&generation, &current)?;
         let description = generation.description.clone();
         note_schema(&*shared.storage, &description)?;
         tracing::info!(name = description.name, version = description.version,
             digest = %generation.digest, "component swapped");
         *previous = Some(shared.current.swap(Arc::new(generation)));
         Ok(description)
+    }
+
+    /// Replaces the site's own identity rules, or takes them away, between two steps: the tables are built
+    /// anew with them and come into force together with them. Steps under way end with what they began
+    /// with. [`Engine::roll_back`] undoes this as it does a swap. Gives the digest of the rules.
+    ///
+    /// # Errors
+    /// If they cannot be used, or a table cannot be built with them; all stays as it was.
+    pub fn swap_identity_rules(&self, rules: Option<&[u8]>) -> Result<Option<Digest>, ComponentError> {
+        let mut previous = self.changing.lock();
+        let shared = &self.shared;
+        let current = shared.current.load_full();
+        let digest = rules.map(Digest::of);
+        if digest == current.rules.as_ref().map(|rules| rules.digest) {
+            return Ok(digest);
+        }
+        let rules = match rules {
+            Some(rules) => Some(Arc::new(Rules::prepare(rules, &shared.config, &shared.metrics)?)),
+            None => None,
+        };
+        let generation = current.with_rules(&shared.runtime, rules)?;
+        shared.fill(&generation, &current)?;
+        match &digest {
+            Some(digest) => tracing::info!(%digest, "identity rules swapped"),
+            None => tracing::info!("identity rules taken away"),
+        }
+        *previous = Some(shared.current.swap(Arc::new(generation)));
+        Ok(digest)
+    }
+
+    /// Digest of the site's own identity rules, if there are any.
+    pub fn identity_rules(&self) -> Option<Digest> {
+        self.shared.current.load().rules.as_ref().map(|rules| rules.digest)
     }
 
     /// Goes back to the component before the last swap; none if there was no swap. Its tables are built

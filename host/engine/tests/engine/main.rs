@@ -13,6 +13,7 @@ mod failure;
 mod forward;
 mod generations;
 mod host;
+mod identity;
 mod inspection;
 mod posts;
 mod reload;

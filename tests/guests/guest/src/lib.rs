@@ -145,6 +145,10 @@ impl lifecycle::Guest for Component {
         if json.contains("trap") {
             panic!("told to");
         }
+        if json.contains("ask") {
+            // Not allowed here.
+            words::settled("edition");
+        }
         let problem = |key: &str| Problem { key: key.into(), message: "refused".into() };
         if json.contains("refuse") { Err(vec![problem("one"), problem("two")]) } else { Ok(()) }
     }

@@ -2,8 +2,8 @@
 
 use crate::bindings::exports::rollcall::plugin::lifecycle::{Row, RowProblem, TableEntry};
 use crate::bindings::rollcall::plugin::tables;
-use crate::hostile;
 use crate::script::Run;
+use crate::{hostile, words};
 
 /// The tables that the plugin wants.
 pub const NAMES: [&str; 3] = ["numbers", "names", "lists"];
@@ -12,6 +12,7 @@ pub const NAMES: [&str; 3] = ["numbers", "names", "lists"];
 ///
 /// - `KEY=VALUE`: that entry;
 /// - `KEY<TABLE OTHER`: the value under another key in another table, or "-";
+/// - `KEY~WORD`: what the site's own rules make of the identity WORD;
 /// - `KEY#`: the number of rows of this call and of the bytes of all their fields;
 /// - `trap` and `spin` do just that;
 /// - several fields: each stands for the first one, the first for itself.
@@ -32,6 +33,8 @@ pub fn build(rows: &[Row]) -> Result<Vec<TableEntry>, Vec<RowProblem>> {
                 } else if let Some((key, rest)) = text.split_once('<') {
                     let (table, other) = rest.split_once(' ').unwrap();
                     add(key, &tables::lookup(table, other.as_bytes()).unwrap_or(b"-".to_vec()));
+                } else if let Some((key, word)) = text.split_once('~') {
+                    add(key, words::settled(word).as_bytes());
                 } else if let Some(key) = text.strip_suffix('#') {
                     add(key, format!("{} {bytes}", rows.len()).as_bytes());
                 } else {
