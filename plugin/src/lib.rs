@@ -7,10 +7,13 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+pub mod authorization;
 pub mod composition;
 pub mod configuration;
 pub mod errors;
+pub mod identity;
 pub mod keys;
+pub mod lists;
 pub mod pidf;
 pub mod ports;
 pub mod records;
@@ -19,7 +22,6 @@ pub mod sip;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;
 
-mod authorization;
 #[cfg(target_family = "wasm")]
 mod boundary;
 mod content;
@@ -29,7 +31,6 @@ mod entity_tag;
 mod expiry;
 mod fanout;
 mod handler;
-mod identity;
 mod inspection;
 mod lifetime;
 mod media;

@@ -39,7 +39,7 @@ pub fn handle(
     message: &Message<'_>,
     presentity: &Presentity<'_>,
 ) -> Result<Verdict, Refusal> {
-    let asked = Asked::of(host, configuration, message)?;
+    let asked = Asked::of(host, configuration, message, presentity)?;
     let mut step = Step::enter(host, configuration, presentity.partition());
     let reply = match DialogId::of(message)? {
         Some(dialog) => renew(&mut step, message, presentity, &asked, dialog),
@@ -67,8 +67,9 @@ impl<'m> Asked<'m> {
         host: &mut dyn Host,
         configuration: &Configuration,
         message: &Message<'m>,
+        presentity: &Presentity<'_>,
     ) -> Result<Self, Refusal> {
-        let principal = Principal::of(host, configuration, message)?;
+        let principal = Principal::of(host, configuration, message, presentity)?;
         let event = Event::of(message)?;
         let package = Package::of(&event)?;
         crate::handler::check_require(message)?;
@@ -93,7 +94,9 @@ fn create(
     let dialog = Dialog::create(message, &tag)?;
     let seconds = lifetime::of_subscription(message, step.configuration)?;
     check_content(message)?;
-    let state = match authorization::watch(&asked.principal, presentity, step.configuration) {
+    let decision =
+        authorization::watch(step.host, step.configuration, &asked.principal, &presentity.identity);
+    let state = match decision {
         Decision::Block => return Err(Refusal::Forbidden("Forbidden")),
         decision => state(decision),
     };
@@ -170,7 +173,8 @@ fn renew(
     check_content(message)?;
     subscription.dialog.refresh_target(message)?;
 
-    let decision = authorization::watch(&asked.principal, presentity, step.configuration);
+    let decision =
+        authorization::watch(step.host, step.configuration, &asked.principal, &presentity.identity);
     let before = subscription.expires;
     match decision {
         Decision::Block => subscription.state = State::Ending(Ending::Rejected),

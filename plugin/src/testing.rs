@@ -4,6 +4,10 @@
 //! take place when the step ends. [`MemoryHost::crash`] takes relaxed steps back at random,
 //! forgets volatile sends and raises the epoch.
 
+mod tables;
+
+pub use tables::{SiteRules, Sources, Tables};
+
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::ports::{Delivery, Durability, Entry, Host, Instant, Level, Outgoing, RuleFailure};
@@ -96,6 +100,8 @@ pub struct Cost {
     pub timers: u32,
     /// Requests sent.
     pub sends: u32,
+    /// Looks into tables.
+    pub lookups: u32,
 }
 
 /// The host. Between steps its fields may be looked at; effects of a step show once
@@ -120,6 +126,10 @@ pub struct MemoryHost {
     pub sent: Vec<Sent>,
     /// Log lines.
     pub lines: Vec<String>,
+    /// Tables; see [`MemoryHost::load`].
+    pub tables: Tables,
+    /// The site's own identity rules.
+    pub rules: Option<SiteRules>,
 }
 
 impl MemoryHost {
@@ -141,6 +151,8 @@ impl MemoryHost {
             cost: Cost::default(),
             sent: Vec::new(),
             lines: Vec::new(),
+            tables: Tables::default(),
+            rules: None,
         }
     }
 
@@ -358,16 +370,19 @@ impl Host for MemoryHost {
         self.staged_with_step.push(Effect::Post(number, partition.to_owned(), payload.to_vec()));
     }
 
-    fn lookup(&mut self, _table: &str, _key: &[u8]) -> Option<Vec<u8>> {
-        None
+    fn lookup(&mut self, table: &str, key: &[u8]) -> Option<Vec<u8>> {
+        self.cost.lookups += 1;
+        self.tables.lookup(table, key)
     }
 
-    fn normalize(&mut self, _uri: &str, _normalized: &str) -> Result<String, RuleFailure> {
-        Err(RuleFailure::Broken("no such component".to_owned()))
+    fn normalize(&mut self, uri: &str, normalized: &str) -> Result<String, RuleFailure> {
+        let none = || RuleFailure::Broken("no such component".to_owned());
+        (self.rules.ok_or_else(none)?.normalize)(uri, normalized)
     }
 
-    fn fundamental(&mut self, _identity: &str, _mapped: &str) -> Result<String, RuleFailure> {
-        Err(RuleFailure::Broken("no such component".to_owned()))
+    fn fundamental(&mut self, identity: &str, mapped: &str) -> Result<String, RuleFailure> {
+        let none = || RuleFailure::Broken("no such component".to_owned());
+        (self.rules.ok_or_else(none)?.fundamental)(identity, mapped)
     }
 
     fn now(&mut self) -> Instant {

@@ -3,8 +3,10 @@
 
 mod delivery;
 mod fanout;
+mod identities;
 mod model;
 mod publication;
 mod recovery;
 mod scene;
 mod subscription;
+mod tables;
