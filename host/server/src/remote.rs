@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::admin::query::append;
-use crate::admin::{Generation, Reload, TableState};
+use crate::admin::{Generation, Reload, Reloaded};
 use crate::client::{self, Call};
 use crate::command::{Show, Shown};
 use crate::readable;
@@ -41,18 +41,26 @@ pub async fn reload(admin: &str, say: &mut Say<'_>) -> Result<(), String> {
     let Ok(reload) = serde_json::from_slice::<Reload>(&body) else {
         return Err(refused(admin, status, &body));
     };
+    let mut kept = Vec::new();
+    if let Some(rules) = &reload.identity_rules {
+        say(match rules.state {
+            Reloaded::Unchanged => "identity rules: unchanged\n",
+            Reloaded::Replaced => "identity rules: replaced, and the tables with them\n",
+            Reloaded::Kept => "identity rules: kept as they were\n",
+        });
+        kept.extend(rules.problems.iter().cloned());
+    }
     if reload.tables.is_empty() {
         say("no tables are configured\n");
     }
-    let mut kept = Vec::new();
     for table in &reload.tables {
         let (name, entries) = (&table.table, table.entries);
         match table.state {
-            TableState::Replaced => {
+            Reloaded::Replaced => {
                 say(&format!("{name}: replaced, {entries} entries, {} ms\n", table.milliseconds));
             }
-            TableState::Unchanged => say(&format!("{name}: unchanged, {entries} entries\n")),
-            TableState::Kept => {
+            Reloaded::Unchanged => say(&format!("{name}: unchanged, {entries} entries\n")),
+            Reloaded::Kept => {
                 say(&format!("{name}: kept as it was, {entries} entries\n"));
                 kept.extend(table.problems.iter().cloned());
                 if table.further > 0 {

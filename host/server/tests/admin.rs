@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use rollcall_server::admin::{
-    Admin, Control, Generation, Health, Reload, TableReload, TableState, Unanswered, start,
+    Admin, Control, Generation, Health, Reload, Reloaded, TableReload, Unanswered, start,
 };
 use rollcall_server::client::{self, Call};
 use rollcall_server::command::{Show, Shown};
@@ -50,7 +50,7 @@ impl Control for Fake {
         self.swapping.lock().send(0).unwrap();
         let outcome = self.swapped.lock().recv_timeout(Duration::from_secs(20)).unwrap();
         let problems = outcome.err().unwrap_or_default();
-        let state = if problems.is_empty() { TableState::Replaced } else { TableState::Kept };
+        let state = if problems.is_empty() { Reloaded::Replaced } else { Reloaded::Kept };
         let table = |table: &str, state, problems| TableReload {
             table: table.to_owned(),
             file: format!("/etc/{table}"),
@@ -58,11 +58,10 @@ impl Control for Fake {
             entries: 7,
             milliseconds: 12,
             problems,
-            further: if state == TableState::Kept { 3 } else { 0 },
+            further: if state == Reloaded::Kept { 3 } else { 0 },
         };
-        let tables =
-            vec![table("identities", TableState::Unchanged, vec![]), table("white", state, problems)];
-        Some(Reload { ok: state != TableState::Kept, tables })
+        let tables = vec![table("identities", Reloaded::Unchanged, vec![]), table("white", state, problems)];
+        Some(Reload { ok: state != Reloaded::Kept, identity_rules: None, tables })
     }
 
     fn inspect(&self, question: &str, argument: &str) -> Result<String, Unanswered> {
@@ -97,7 +96,7 @@ impl Control for Fake {
 
 fn generation(number: u64) -> Generation {
     let [name, version, digest] = ["plugin", "0.1.0", "00ff"].map(str::to_owned);
-    Generation { number, name, version, digest, running: true }
+    Generation { number, name, version, digest, identity_rules: None, running: true }
 }
 
 struct Running {
@@ -385,5 +384,5 @@ fn a_reload_and_a_swap_exclude_each_other_and_questions_are_answered_meanwhile()
     let (status, answer) = first.join().unwrap();
     assert_eq!(status, 422, "nobody overlooks that a table was kept");
     let reload: Reload = serde_json::from_str(body(&answer)).unwrap();
-    assert!(!reload.ok && reload.tables[1].state == TableState::Kept);
+    assert!(!reload.ok && reload.tables[1].state == Reloaded::Kept);
 }

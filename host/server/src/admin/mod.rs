@@ -85,6 +85,9 @@ pub struct Generation {
     pub version: String,
     /// Digest of the component's bytes, hexadecimal.
     pub digest: String,
+    /// The same of the site's own identity rules, if there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity_rules: Option<String>,
     /// True for the one that answers.
     pub running: bool,
 }
@@ -92,8 +95,11 @@ pub struct Generation {
 /// What a reload has made of the tables.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reload {
-    /// True unless a table was kept because its file is broken or gone.
+    /// True unless something was kept because its file is broken or gone.
     pub ok: bool,
+    /// The site's own identity rules, if there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity_rules: Option<RulesReload>,
     /// The tables, in the order in which they are built.
     pub tables: Vec<TableReload>,
 }
@@ -106,7 +112,7 @@ pub struct TableReload {
     /// Its file.
     pub file: String,
     /// What was done.
-    pub state: TableState,
+    pub state: Reloaded,
     /// Entries that are in force now.
     pub entries: u64,
     /// Time that it took, in milliseconds.
@@ -117,13 +123,24 @@ pub struct TableReload {
     pub further: u64,
 }
 
-/// What a reload has done with a table.
+/// What a reload has made of the site's own identity rules.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RulesReload {
+    /// Their file.
+    pub file: String,
+    /// What was done. Where they are replaced, all tables are built with the new ones.
+    pub state: Reloaded,
+    /// What is wrong with them, or with tables that were built with them.
+    pub problems: Vec<String>,
+}
+
+/// What a reload has done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum TableState {
+pub enum Reloaded {
     /// The file says what it said before.
     Unchanged,
-    /// The table has a new content.
+    /// The new content is in force.
     Replaced,
     /// The file is broken or gone; the former content stays in force.
     Kept,

@@ -29,6 +29,14 @@ impl Source for Arc<Engine> {
         page.counter("flushed", "Relaxed changes written to the store", counts.flushed.get())?;
         page.counter("sends", "Requests sent for the component", counts.sent.get())?;
         page.counter("instances_made", "Instances of the component made", counts.instances.get())?;
+        let rules = &counts.identity;
+        page.counter("identity_calls", "Calls of the site's own identity rules", rules.calls.get())?;
+        page.counter(
+            "identity_refusals",
+            "Identities that the site's own rules refused",
+            rules.refusals.get(),
+        )?;
+        page.counter("identity_failures", "Calls of the site's own rules that failed", rules.failures.get())?;
         times(page, "step_seconds", "Time of a step", &counts.step_time)?;
         times(page, "commit_seconds", "Time until the commit of a step was durable", &counts.commit_time)?;
         let groups = &counts.group_size;

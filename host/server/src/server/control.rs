@@ -1,17 +1,17 @@
 //! What the admin interface asks of the server.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use parking_lot::Mutex;
-use rollcall_engine::{Clock, ComponentError, Engine, HostClock, InspectError};
+use rollcall_engine::{Clock, Engine, HostClock, InspectError, StartError};
 
 use super::component;
 use super::edge::Joint;
 use super::generations::Generations;
 use super::reload::Reloader;
 use crate::admin::{Control, Generation, Health, Reload, Unanswered};
-use crate::configuration::Configuration;
+use crate::configuration::{Configuration, Refusals};
 use crate::metrics::Metrics;
 
 pub(super) struct ServerControl {
@@ -20,18 +20,24 @@ pub(super) struct ServerControl {
     pub joint: Arc<Joint>,
     pub engine: Arc<Engine>,
     pub reloader: Arc<Reloader>,
-    /// Locked for moments only: the engine swaps outside of it.
-    pub generations: Mutex<Generations>,
+    pub generations: Arc<Generations>,
+    /// Where compiled components are kept.
+    pub compiled: Option<PathBuf>,
     pub clock: Arc<HostClock>,
     pub metrics: Metrics,
 }
 
 impl ServerControl {
-    fn problems(&self, error: ComponentError) -> Vec<String> {
+    fn problems(&self, error: StartError) -> Vec<String> {
         match component::refusals(error, &self.configuration.plugin.given) {
-            Ok(refusals) => self.configuration.refused(&refusals).0.iter().map(ToString::to_string).collect(),
-            Err(other) => vec![other.to_string()],
+            Ok(refusals) => self.told(&refusals),
+            Err(StartError::Component(error)) => vec![error.to_string()],
+            Err(error) => vec![error.to_string()],
         }
+    }
+
+    fn told(&self, refusals: &Refusals) -> Vec<String> {
+        self.configuration.refused(refusals).0.iter().map(ToString::to_string).collect()
     }
 }
 
@@ -50,7 +56,7 @@ impl Control for ServerControl {
         Health {
             ok: !self.joint.is_stopping() && !self.engine.gauges().store_failed,
             uptime: self.started.elapsed().as_secs(),
-            generation: self.generations.lock().running().number,
+            generation: self.generations.running().number,
         }
     }
 
@@ -59,19 +65,26 @@ impl Control for ServerControl {
     }
 
     fn generations(&self) -> Vec<Generation> {
-        self.generations.lock().kept()
+        self.generations.kept()
     }
 
     fn swap(&self, component: Vec<u8>) -> Result<Generation, Vec<String>> {
-        self.engine.swap(&component).map_err(|error| self.problems(error))?;
-        Ok(self.generations.lock().swapped(&self.engine))
+        let given = &self.configuration.plugin.given;
+        let keys = component::tables_without_effect(&component, given, self.compiled.clone())
+            .map_err(|error| self.problems(error))?;
+        if !keys.is_empty() {
+            return Err(self.told(&Refusals { keys, tables: Vec::new() }));
+        }
+        self.generations
+            .swap(&self.engine, |engine| engine.swap(&component).map(drop))
+            .map_err(|error| self.problems(error.into()))
     }
 
     fn roll_back(&self) -> Result<Generation, Vec<String>> {
-        match self.engine.roll_back() {
-            Ok(Some(_)) => Ok(self.generations.lock().rolled_back()),
+        match self.generations.roll_back(|| self.engine.roll_back().map(|earlier| earlier.is_some())) {
+            Ok(Some(generation)) => Ok(generation),
             Ok(None) => Err(vec!["there is no earlier generation".to_owned()]),
-            Err(error) => Err(self.problems(error)),
+            Err(error) => Err(self.problems(error.into())),
         }
     }
 

@@ -17,14 +17,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
 use rollcall_engine::{Engine, HostClock, StartError};
 use rollcall_sip::Stack;
 use thiserror::Error;
 use tracing::{info, warn};
 
 use crate::admin::{self, Admin, AdminError};
-use crate::configuration::{Configuration, Problems};
+use crate::configuration::{Configuration, Problems, Refusals};
 use crate::metrics::{Answers, Metrics, Process};
 use clock::StackClock;
 use control::ServerControl;
@@ -79,6 +78,16 @@ pub enum ServeError {
     Admin(#[from] AdminError),
 }
 
+/// What the listening parts of the server need of the others.
+struct Parts {
+    started: Instant,
+    clock: Arc<HostClock>,
+    answers: Answers,
+    joint: Arc<Joint>,
+    engine: Arc<Engine>,
+    compiled: Option<PathBuf>,
+}
+
 /// A running server.
 pub struct Server {
     joint: Arc<Joint>,
@@ -100,24 +109,24 @@ impl Server {
         let joint = Joint::new(answers.clone());
         let component = component::bytes(&configuration.plugin)?;
         let store = Store::open(&configuration.storage.engine)?;
-        let engine = Engine::start(
-            settings::engine(&configuration, store.compiled.clone()),
-            &component,
-            tables::sources(&configuration.plugin.given.tables),
-            Arc::clone(&store.storage),
-            joint.clone(),
-            clock.clone(),
-        );
-        let engine = match engine {
+        let compiled = store.compiled.clone();
+        let engine = match Self::engine(&configuration, &component, &store, joint.clone(), clock.clone()) {
             Ok(engine) => Arc::new(engine),
             Err(error) => {
                 store.abandon();
-                return Err(refused(&configuration, error));
+                return Err(error);
             }
         };
         joint.set_engine(Arc::clone(&engine));
-        let begun =
-            Self::listen(configuration, started, clock, answers, Arc::clone(&joint), Arc::clone(&engine));
+        let parts = Parts {
+            started,
+            clock,
+            answers,
+            joint: Arc::clone(&joint),
+            engine: Arc::clone(&engine),
+            compiled,
+        };
+        let begun = Self::listen(configuration, parts);
         if begun.is_err() {
             joint.part();
             if let Err(error) = engine.stop(Duration::ZERO) {
@@ -127,17 +136,40 @@ impl Server {
         begun
     }
 
-    fn listen(
-        configuration: Configuration,
-        started: Instant,
-        clock: Arc<HostClock>,
-        answers: Answers,
+    fn engine(
+        configuration: &Configuration,
+        component: &[u8],
+        store: &Store,
         joint: Arc<Joint>,
-        engine: Arc<Engine>,
-    ) -> Result<Self, ServeError> {
-        let files = configuration.plugin.given.tables.clone();
-        let reloader = Reloader::start(files, Arc::clone(&engine), &clock).map_err(ServeError::Reload)?;
-        let reloader = Arc::new(reloader);
+        clock: Arc<HostClock>,
+    ) -> Result<Engine, ServeError> {
+        let given = &configuration.plugin.given;
+        let compiled = || store.compiled.clone();
+        let keys = match configuration.plugin.component {
+            // The one built in has them all.
+            None => Vec::new(),
+            Some(_) => {
+                component::tables_without_effect(component, given, compiled()).map_err(ServeError::Engine)?
+            }
+        };
+        let rules = given.identity_rules.as_ref().map(component::rules).transpose();
+        let (Ok(rules), true) = (rules, keys.is_empty()) else { return Err(refused(configuration, None)) };
+        let config = settings::engine(configuration, rules, compiled());
+        let sources = tables::sources(&given.tables);
+        Engine::start(config, component, sources, Arc::clone(&store.storage), joint, clock)
+            .map_err(|error| refused(configuration, Some(error)))
+    }
+
+    fn listen(configuration: Configuration, parts: Parts) -> Result<Self, ServeError> {
+        let Parts { started, clock, answers, joint, engine, compiled } = parts;
+        let generations = Arc::new(Generations::new(&engine));
+        let reloader = Reloader::start(
+            configuration.plugin.given.clone(),
+            Arc::clone(&engine),
+            Arc::clone(&generations),
+            &clock,
+        );
+        let reloader = Arc::new(reloader.map_err(ServeError::Reload)?);
         let stack_clock = Arc::new(StackClock(Arc::clone(&clock)));
         let stack = Stack::start(settings::stack(&configuration), stack_clock, joint.clone())
             .map_err(ServeError::Sip)?;
@@ -154,7 +186,8 @@ impl Server {
             joint: Arc::clone(&joint),
             engine: Arc::clone(&engine),
             reloader: Arc::clone(&reloader),
-            generations: Mutex::new(Generations::new(&engine)),
+            generations,
+            compiled,
             clock,
             metrics,
         });
@@ -213,11 +246,17 @@ impl Server {
     }
 }
 
-/// What the engine does not start for, as problems of the configuration if that is what they are.
-fn refused(configuration: &Configuration, error: StartError) -> ServeError {
-    let StartError::Component(error) = error else { return ServeError::Engine(error) };
-    match component::refusals(error, &configuration.plugin.given) {
-        Ok(refusals) => ServeError::Configuration(configuration.refused(&refusals)),
-        Err(error) => ServeError::Engine(StartError::Component(error)),
+/// Why nothing starts, as problems of the configuration if that is what they are: then all of them.
+fn refused(configuration: &Configuration, error: Option<StartError>) -> ServeError {
+    let given = &configuration.plugin.given;
+    let first = match error.map(|error| component::refusals(error, given)).transpose() {
+        Ok(first) => first.unwrap_or_default(),
+        Err(error) => return ServeError::Engine(error),
+    };
+    match component::check(&configuration.plugin) {
+        // A file may be in order by now.
+        Ok(all) if all == Refusals::default() => ServeError::Configuration(configuration.refused(&first)),
+        Ok(all) => ServeError::Configuration(configuration.refused(&all)),
+        Err(error) => error,
     }
 }

@@ -1,4 +1,5 @@
-//! Reloading tables while the server runs: when a file is due, and when somebody asks.
+//! Reloading tables while the server runs: when a file is due, and when somebody asks; then the site's own
+//! identity rules, too.
 //!
 //! One thread does it, one reload at a time; requests of peers go on with the tables in force. What is asked
 //! for while a reload is under way is done by one more after it.
@@ -9,11 +10,13 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
-use rollcall_engine::{Clock, Engine, HostClock, TableOutcome, TableReport};
+use rollcall_engine::{Clock, Digest, Engine, HostClock, TableOutcome, TableReport};
 use tracing::{debug, info, warn};
 
-use crate::admin::{Reload, TableReload, TableState};
-use crate::configuration::{TableFile, TableRefusal};
+use super::component;
+use super::generations::Generations;
+use crate::admin::{Reload, Reloaded, RulesReload, TableReload};
+use crate::configuration::{Given, IdentityRules, TableFile, TableRefusal};
 
 /// What the thread is told.
 enum Ask {
@@ -35,14 +38,19 @@ impl Reloader {
     ///
     /// # Errors
     /// The system gives no thread.
-    pub fn start(tables: Vec<TableFile>, engine: Arc<Engine>, clock: &Arc<HostClock>) -> io::Result<Self> {
+    pub fn start(
+        given: Given,
+        engine: Arc<Engine>,
+        generations: Arc<Generations>,
+        clock: &Arc<HostClock>,
+    ) -> io::Result<Self> {
         let (asks, asked) = channel();
         let waker = asks.clone();
         // The thread may be gone, here and below: then nothing is to be reloaded any more.
         clock.on_jump(Box::new(move || drop(waker.send(Ask::Look))));
-        let schedule = Schedule::new(&tables, clock.now_ms());
-        let mut thread =
-            Thread { schedule, tables, engine, clock: Arc::clone(clock), warned: BTreeMap::new() };
+        let schedule = Schedule::new(&given.tables, clock.now_ms());
+        let clock = Arc::clone(clock);
+        let mut thread = Thread { schedule, given, engine, generations, clock, warned: BTreeMap::new() };
         std::thread::Builder::new().name("reload".into()).spawn(move || thread.run(&asked))?;
         Ok(Self { asks })
     }
@@ -108,8 +116,9 @@ impl Schedule {
 
 struct Thread {
     schedule: Schedule,
-    tables: Vec<TableFile>,
+    given: Given,
     engine: Arc<Engine>,
+    generations: Arc<Generations>,
     clock: Arc<HostClock>,
     /// What was last said of each table that could not be reloaded.
     warned: BTreeMap<String, Vec<String>>,
@@ -127,15 +136,14 @@ impl Thread {
                 Some(wait) => asked.recv_timeout(wait),
                 None => asked.recv().map_err(|_| RecvTimeoutError::Disconnected),
             };
-            let mut waiting = Vec::new();
-            let mut all = false;
             let first = match first {
-                Ok(first) => Some(first),
-                Err(RecvTimeoutError::Timeout) => None,
+                Ok(first) => first,
+                Err(RecvTimeoutError::Timeout) => continue,
                 Err(RecvTimeoutError::Disconnected) => return,
             };
+            let (mut all, mut waiting) = (false, Vec::new());
             // One reload for everybody who has asked by now.
-            for ask in first.into_iter().chain(asked.try_iter()) {
+            for ask in std::iter::once(first).chain(asked.try_iter()) {
                 match ask {
                     Ask::Stop => return,
                     Ask::Look => {}
@@ -146,9 +154,7 @@ impl Thread {
                 }
             }
             if all {
-                let reports = self.engine.reload_tables();
-                self.schedule.restart(self.clock.now_ms());
-                let reload = self.tell(&reports, true);
+                let reload = self.reload_all();
                 for told in waiting {
                     // Nobody has to wait to the end.
                     let _ = told.send(reload.clone());
@@ -157,16 +163,50 @@ impl Thread {
         }
     }
 
+    fn reload_all(&mut self) -> Reload {
+        // First, since the tables are built with them.
+        let identity_rules = self.given.identity_rules.as_ref().map(|rules| self.reload_rules(rules));
+        let reports = self.engine.reload_tables();
+        self.schedule.restart(self.clock.now_ms());
+        let tables = self.tell(&reports, true);
+        let kept = identity_rules.iter().any(|rules| rules.state == Reloaded::Kept)
+            || tables.iter().any(|table| table.state == Reloaded::Kept);
+        Reload { ok: !kept, identity_rules, tables }
+    }
+
+    fn reload_rules(&self, rules: &IdentityRules) -> RulesReload {
+        let file = rules.component.display().to_string();
+        let swapped = component::rules(rules).and_then(|bytes| {
+            if Some(Digest::of(&bytes)) == self.engine.identity_rules() {
+                return Ok(false);
+            }
+            self.generations
+                .swap(&self.engine, |engine| engine.swap_identity_rules(Some(&bytes)).map(drop))
+                .map(|_| true)
+                .map_err(|error| format!("{file}: {error}"))
+        });
+        let (state, problems) = match swapped {
+            Ok(true) => (Reloaded::Replaced, Vec::new()),
+            Ok(false) => (Reloaded::Unchanged, Vec::new()),
+            Err(problem) => {
+                warn!(problem, "identity rules not reloaded, the former ones stay");
+                (Reloaded::Kept, vec![problem])
+            }
+        };
+        RulesReload { file, state, problems }
+    }
+
     /// Logs what came of a reload: always if somebody asked for it, else only what is new.
-    fn tell(&mut self, reports: &[TableReport], asked: bool) -> Reload {
-        let tables: Vec<TableReload> = reports.iter().map(|report| told(report, &self.tables)).collect();
+    fn tell(&mut self, reports: &[TableReport], asked: bool) -> Vec<TableReload> {
+        let tables: Vec<TableReload> =
+            reports.iter().map(|report| told(report, &self.given.tables)).collect();
         for TableReload { table, state, entries, milliseconds, problems, further, .. } in &tables {
             let former = self.warned.remove(table);
             match state {
-                TableState::Replaced => info!(table, entries, milliseconds, "table replaced"),
-                TableState::Unchanged if former.is_some() => info!(table, entries, "table in order again"),
-                TableState::Unchanged => debug!(table, entries, "table unchanged"),
-                TableState::Kept => {
+                Reloaded::Replaced => info!(table, entries, milliseconds, "table replaced"),
+                Reloaded::Unchanged if former.is_some() => info!(table, entries, "table in order again"),
+                Reloaded::Unchanged => debug!(table, entries, "table unchanged"),
+                Reloaded::Kept => {
                     let again = former.as_ref() == Some(problems) && !asked;
                     self.warned.insert(table.clone(), problems.clone());
                     let further = further + problems.len().saturating_sub(1) as u64;
@@ -179,7 +219,7 @@ impl Thread {
                 }
             }
         }
-        Reload { ok: tables.iter().all(|table| table.state != TableState::Kept), tables }
+        tables
     }
 }
 
@@ -188,12 +228,12 @@ fn told(report: &TableReport, tables: &[TableFile]) -> TableReload {
     let table = tables.iter().find(|table| table.table == report.table);
     let file = table.map(|table| table.file.display().to_string()).unwrap_or_default();
     let (state, refusal) = match &report.outcome {
-        TableOutcome::Unchanged => (TableState::Unchanged, None),
-        TableOutcome::Replaced => (TableState::Replaced, None),
+        TableOutcome::Unchanged => (Reloaded::Unchanged, None),
+        TableOutcome::Replaced => (Reloaded::Replaced, None),
         TableOutcome::Kept(problems) => {
             let broken =
                 rollcall_engine::BrokenTable { table: report.table.clone(), problems: problems.clone() };
-            (TableState::Kept, Some(TableRefusal::from(&broken)))
+            (Reloaded::Kept, Some(TableRefusal::from(&broken)))
         }
     };
     let problems = refusal.iter().flat_map(|refusal| &refusal.first).map(|(line, message)| match line {
