@@ -17,12 +17,48 @@ pub fn text(value: &Value) -> String {
     text
 }
 
-/// Objects as rows of a table, `first` being the first column. The names of the columns stand above if
-/// `header` is set.
-pub fn table(rows: &[Map<String, Value>], first: &str, header: bool) -> String {
-    let mut text = String::new();
-    columns(&mut text, 0, rows.iter(), first, header);
-    text
+/// A table that is written piece by piece: rows are objects, columns the names of their members.
+#[derive(Debug, Default)]
+pub struct Table {
+    names: Vec<String>,
+    widths: Vec<usize>,
+}
+
+impl Table {
+    /// A table with this first column.
+    pub fn new(first: &str) -> Self {
+        Self { names: vec![first.to_owned()], widths: Vec::new() }
+    }
+
+    /// The next rows. The names of the columns stand above if there are new ones among them.
+    pub fn rows<'a>(&mut self, rows: impl Iterator<Item = &'a Map<String, Value>> + Clone) -> String {
+        for name in rows.clone().flat_map(Map::keys) {
+            if !self.names.contains(name) {
+                self.names.push(name.clone());
+            }
+        }
+        let head = (self.widths.len() < self.names.len())
+            .then(|| self.names.iter().map(|name| name.replace('_', " ")).collect());
+        let cell = |row: &Map<String, Value>, name: &String| row.get(name).map_or("-".to_owned(), inline);
+        let cells = rows.map(|row| self.names.iter().map(|name| cell(row, name)).collect());
+        let lines: Vec<Vec<String>> = head.into_iter().chain(cells).collect();
+        self.widths.resize(self.names.len(), 0);
+        for line in &lines {
+            for (width, cell) in self.widths.iter_mut().zip(line) {
+                *width = (*width).max(cell.chars().count());
+            }
+        }
+        let mut text = String::new();
+        for line in &lines {
+            let mut row = String::new();
+            for (cell, width) in line.iter().zip(&self.widths) {
+                let _ = write!(row, "{cell:width$}  ");
+            }
+            text.push_str(row.trim_end());
+            text.push('\n');
+        }
+        text
+    }
 }
 
 fn object(text: &mut String, indent: usize, members: &Map<String, Value>) {
@@ -46,39 +82,12 @@ fn object(text: &mut String, indent: usize, members: &Map<String, Value>) {
 
 fn objects(text: &mut String, indent: usize, elements: &[Value]) {
     let rows: Vec<_> = elements.iter().filter_map(Value::as_object).collect();
-    if rows.len() == elements.len() {
-        return columns(text, indent, rows.into_iter(), "", true);
-    }
-    for element in elements {
-        let _ = writeln!(text, "{:indent$}{}", "", inline(element));
-    }
-}
-
-fn columns<'a>(
-    text: &mut String,
-    indent: usize,
-    rows: impl Iterator<Item = &'a Map<String, Value>> + Clone,
-    first: &str,
-    header: bool,
-) {
-    let mut names: Vec<&str> = Vec::new();
-    for name in rows.clone().flat_map(Map::keys) {
-        if !names.contains(&name.as_str()) {
-            names.push(name);
-        }
-    }
-    names.sort_by_key(|name| *name != first);
-    let head = names.iter().map(|name| name.replace('_', " ")).collect();
-    let cells = rows.map(|row| names.iter().map(|name| row.get(*name).map_or("-".into(), inline)).collect());
-    let lines: Vec<Vec<String>> = header.then_some(head).into_iter().chain(cells).collect();
-    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..names.len()).map(width).collect();
-    for line in &lines {
-        let mut row = String::new();
-        for (cell, width) in line.iter().zip(&widths) {
-            let _ = write!(row, "{cell:width$}  ");
-        }
-        let _ = writeln!(text, "{:indent$}{}", "", row.trim_end());
+    let lines = match rows.len() == elements.len() {
+        true => Table::default().rows(rows.into_iter()),
+        false => elements.iter().map(|element| inline(element) + "\n").collect(),
+    };
+    for line in lines.lines() {
+        let _ = writeln!(text, "{:indent$}{line}", "");
     }
 }
 
@@ -150,9 +159,13 @@ mod tests {
         let expected = "presentity  basic  counts      problem\n\
                         sip:a@x     open   watchers=2  -\n\
                         sip:long@x  -      -           no\n";
-        assert_eq!(table(&rows, "presentity", true), expected);
-        assert_eq!(table(&rows[1..], "presentity", false), "sip:long@x  no\n");
-        assert_eq!(table(&[], "presentity", false), "");
+        let mut table = Table::new("presentity");
+        assert_eq!(table.rows(rows.iter()), expected);
+        assert_eq!(table.rows(rows[1..].iter()), "sip:long@x  -      -           no\n");
+        assert_eq!(table.rows([].iter()), "");
+        let more = json!({"presentity": "sip:b@x", "lag": 1});
+        let head = "presentity  basic  counts      problem  lag\nsip:b@x     -      -           -        1\n";
+        assert_eq!(table.rows([more.as_object().unwrap()].into_iter()), head);
     }
 
     #[test]

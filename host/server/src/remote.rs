@@ -104,7 +104,7 @@ async fn presentities(show: &Show, say: &mut Say<'_>) -> Result<(), String> {
     }
     let mut after = show.after.clone();
     let mut left = show.limit.unwrap_or(usize::MAX);
-    let mut begun = false;
+    let mut table = readable::Table::new("presentity");
     while left > 0 {
         let mut target = show.what.path().to_owned();
         append(&mut target, "limit", &PAGE.min(left).to_string());
@@ -120,7 +120,7 @@ async fn presentities(show: &Show, say: &mut Say<'_>) -> Result<(), String> {
             }
         } else if !page.presentities.is_empty() {
             let rows: Vec<_> = page.presentities.into_iter().map(flat).collect();
-            say(&readable::table(&rows, "presentity", !std::mem::replace(&mut begun, true)));
+            say(&table.rows(rows.iter()));
         }
         after = match page.next {
             Some(next) => Some(next),
