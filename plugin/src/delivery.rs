@@ -11,6 +11,7 @@ use crate::keys::{Audience, Id, Usage};
 use crate::notification;
 use crate::ports::{Delivery, Durability, Instant, Level};
 use crate::records::{self, InFlight, Position, State, Subscription};
+use crate::relocation::passage;
 use crate::sip::expires;
 use crate::step::Step;
 use crate::watcher_info::{self, Happening};
@@ -39,6 +40,8 @@ pub enum Progress {
     Wait(Instant),
     /// The dialog cannot be used; the subscription was removed.
     Broken,
+    /// The subscription went to another partition.
+    Left,
 }
 
 /// Sends the NOTIFY that is due, if one is and none is in flight. The position is changed,
@@ -51,6 +54,13 @@ pub fn advance(
 ) -> Progress {
     if position.in_flight.is_some() {
         return Progress::Quiet;
+    }
+    if let State::Leaving(_) = subscription.state {
+        if passage::set_out(step, usage, subscription, position) {
+            return Progress::Left;
+        }
+        forget(step, usage, subscription);
+        return Progress::Broken;
     }
     let current = content::version(step, subscription.package);
     if !subscription.state.is_ending() && !position.owed {
@@ -164,7 +174,7 @@ pub fn outcome(step: &mut Step<'_>, token: &[u8], outcome: &Outcome<'_>) {
             if stale || position.owed || subscription.state.is_ending() {
                 match advance(step, usage, &mut subscription, &mut position) {
                     Progress::Wait(until) => put_off(step, usage, until),
-                    Progress::Broken => return,
+                    Progress::Broken | Progress::Left => return,
                     Progress::Quiet | Progress::Sent => {}
                 }
             }
@@ -175,7 +185,7 @@ pub fn outcome(step: &mut Step<'_>, token: &[u8], outcome: &Outcome<'_>) {
             }
             match advance(step, usage, &mut subscription, &mut position) {
                 Progress::Wait(until) => put_off(step, usage, until),
-                Progress::Broken => return,
+                Progress::Broken | Progress::Left => return,
                 Progress::Quiet | Progress::Sent => {}
             }
         }
@@ -212,7 +222,7 @@ pub fn retry(step: &mut Step<'_>, usage: Usage) {
     match advance(step, usage, &mut subscription, &mut position) {
         Progress::Sent => step.put_position(usage, &position, Durability::Relaxed),
         Progress::Wait(until) => put_off(step, usage, until),
-        Progress::Quiet | Progress::Broken => {}
+        Progress::Quiet | Progress::Broken | Progress::Left => {}
     }
 }
 

@@ -37,6 +37,8 @@ pub enum Refusal {
     NoDialog,
     /// 489 with the packages served.
     BadEvent,
+    /// 500 with Retry-After: the subscription is on its way to another partition.
+    Moving,
     /// 500: the site's identity rules fail.
     IdentityRules,
     /// 500: CSeq lower than that of an earlier request (RFC 3261 12.2.2).
@@ -76,7 +78,7 @@ impl Refusal {
             Self::TooBrief(_) => Status::INTERVAL_TOO_BRIEF,
             Self::NoDialog => Status::CALL_DOES_NOT_EXIST,
             Self::BadEvent => Status::BAD_EVENT,
-            Self::IdentityRules | Self::OutOfOrder => Status::SERVER_INTERNAL_ERROR,
+            Self::IdentityRules | Self::OutOfOrder | Self::Moving => Status::SERVER_INTERNAL_ERROR,
             Self::Busy(_) => Status::SERVICE_UNAVAILABLE,
         }
     }
@@ -109,6 +111,9 @@ impl Refusal {
                 headers.number("Retry-After", 10);
             }
             Self::OutOfOrder => reason = "CSeq Out of Order".to_owned(),
+            Self::Moving => {
+                headers.number("Retry-After", 1);
+            }
             Self::Busy(seconds) => {
                 headers.number("Retry-After", seconds.into());
             }
@@ -149,6 +154,7 @@ mod tests {
         assert_eq!(headers(Refusal::BadExtension(tags)), "Unsupported: a, b\r\n");
         assert_eq!(headers(Refusal::TooBrief(60)), "Min-Expires: 60\r\n");
         assert_eq!(headers(Refusal::BadEvent), "Allow-Events: presence\r\n");
+        assert_eq!(headers(Refusal::Moving), "Retry-After: 1\r\n");
         assert_eq!(headers(Refusal::Busy(7)), "Retry-After: 7\r\n");
         assert_eq!(headers(Refusal::UnsupportedMedia(PUBLISH_ACCEPT)), "Accept: application/pidf+xml\r\n");
         assert_eq!(headers(Refusal::UnsupportedEncoding), "Accept-Encoding: identity\r\n");

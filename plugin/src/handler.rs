@@ -11,6 +11,7 @@ use crate::keys::{self, Id, Usage};
 use crate::options;
 use crate::ports::{Entry, Host, Instant, Level, Verdict};
 use crate::publication;
+use crate::relocation;
 use crate::sip::option_tags;
 use crate::sip::{Message, Uri};
 use crate::step::Step;
@@ -126,7 +127,7 @@ impl Presence {
     /// A post arrived.
     pub fn on_post(&self, host: &mut dyn Host, partition: &str, payload: &[u8]) {
         let mut step = Step::new(host, &self.configuration, partition);
-        if !fanout::posted(&mut step, payload) {
+        if !fanout::posted(&mut step, payload) && !relocation::posted(&mut step, payload) {
             step.host.log(Level::Warn, "unknown post ignored", &[("presentity", partition)]);
         }
     }

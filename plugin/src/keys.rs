@@ -15,6 +15,10 @@
 //! | `d` | [`crate::records::Document`]: the composed document | durable |
 //! | `f` | [`crate::records::Fanout`]: a fan-out under way or put off | relaxed |
 //! | `r` | [`crate::records::Rate`]: publications of the running minute | relaxed |
+//! | `a` | [`crate::relocation::anchor::Anchor`]: where subscriptions to this identity are kept | durable |
+//! | `b` + identity | [`crate::relocation::anchor::Claimed`]: that it was told so | durable |
+//! | `m` + id | [`crate::relocation::passage::Passage`] of a subscription that came or went | durable |
+//! | `l` + id | [`crate::relocation::passage::Departure`] of a subscription that is to go | durable |
 //! | `k` | secret that neutral documents are derived from, 8 bytes | durable |
 //!
 //! The secret is eight plain bytes; every other record begins with the number of its schema.
@@ -38,6 +42,14 @@ pub const DOCUMENT: &[u8] = b"d";
 pub const FANOUT: &[u8] = b"f";
 /// The publication rate.
 pub const RATE: &[u8] = b"r";
+/// Where subscriptions to this partition's identity are kept, if not here.
+pub const ANCHOR: &[u8] = b"a";
+/// An identity that was told that subscriptions to it are kept here.
+pub const CLAIMED: u8 = b'b';
+/// A subscription that came from another partition or went to one.
+pub const PASSAGE: u8 = b'm';
+/// Where a subscription is to go.
+pub const DEPARTURE: u8 = b'l';
 /// The secret of neutral documents.
 pub const SECRET: &[u8] = b"k";
 /// Name of the timer of throttled notifications.
@@ -53,6 +65,10 @@ pub const KINDS: &[(u8, &str)] = &[
     (b'd', "document"),
     (b'f', "fanout"),
     (b'r', "rate"),
+    (b'a', "anchor"),
+    (CLAIMED, "claim"),
+    (PASSAGE, "passage"),
+    (DEPARTURE, "departure"),
     (b'k', "secret"),
 ];
 

@@ -14,10 +14,13 @@ pub mod errors;
 pub mod identity;
 pub mod keys;
 pub mod lists;
+pub mod patch;
 pub mod pidf;
+pub mod pidf_diff;
 pub mod ports;
 pub mod records;
 pub mod sip;
+pub mod xml;
 
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;
@@ -39,6 +42,7 @@ mod notification;
 mod options;
 mod package;
 mod publication;
+mod relocation;
 mod step;
 mod subscription;
 pub mod tables;

@@ -32,7 +32,10 @@ pub fn build(
         State::Active | State::Polite => {
             headers.parts("Subscription-State", &["active;expires=", digits.write(left)])
         }
-        State::Pending => headers.parts("Subscription-State", &["pending;expires=", digits.write(left)]),
+        // Nothing is sent while it leaves.
+        State::Pending | State::Leaving(_) => {
+            headers.parts("Subscription-State", &["pending;expires=", digits.write(left)])
+        }
         State::Ending(Ending::Unsubscribed(_) | Ending::Expired) => {
             headers.line("Subscription-State", "terminated;reason=timeout")
         }

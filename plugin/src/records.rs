@@ -53,6 +53,9 @@ pub enum State {
     Polite,
     /// Over; the last NOTIFY is still to be sent or answered.
     Ending(Ending),
+    /// To be given to another partition as soon as the NOTIFY in flight is answered; what the
+    /// watcher was shown before.
+    Leaving(View),
 }
 
 /// Why a subscription is over: the `reason` of its last NOTIFY (RFC 6665 4.1.3).
@@ -85,7 +88,9 @@ impl State {
             Self::Active => View::Full,
             Self::Polite => View::Neutral,
             Self::Ending(Ending::Unsubscribed(view)) => view,
-            Self::Pending | Self::Ending(Ending::Expired | Ending::Rejected) => View::Nothing,
+            Self::Pending | Self::Leaving(_) | Self::Ending(Ending::Expired | Ending::Rejected) => {
+                View::Nothing
+            }
         }
     }
 
@@ -121,6 +126,8 @@ pub struct Subscription<'a> {
     pub state: State,
     /// Our CSeq numbers up to this one may have been used, whatever the position says.
     pub reserved: u32,
+    /// How often it moved to another partition.
+    pub moves: u32,
 }
 
 /// A NOTIFY that has no final response yet.
@@ -246,6 +253,7 @@ mod tests {
             expires: 9,
             state: State::Ending(Ending::Unsubscribed(View::Neutral)),
             reserved: 256,
+            moves: 0,
         };
         let bytes = encode(&subscription);
         let back: Subscription<'_> = decode(&bytes).unwrap();

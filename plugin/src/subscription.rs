@@ -12,12 +12,15 @@ use crate::media;
 use crate::notification;
 use crate::package::Package;
 use crate::ports::{Delivery, Durability, Host, Reply, Verdict};
-use crate::records::{self, Ending, Position, State, Subscription};
+use crate::records::{self, Ending, Position, State, Subscription, View};
+use crate::relocation::anchor;
+use crate::relocation::passage::{self, Departure, Request};
+use crate::relocation::search::Search;
 use crate::sip::cseq::CSeq;
 use crate::sip::dialog::{Dialog, DialogId};
 use crate::sip::event::Event;
 use crate::sip::status::Status;
-use crate::sip::{HeaderBlock, Malformed, Message};
+use crate::sip::{HeaderBlock, Identity, Malformed, Message};
 use crate::step::Step;
 use crate::watcher_info::{self, Happening};
 
@@ -41,25 +44,56 @@ pub fn handle(
 ) -> Result<Verdict, Refusal> {
     let asked = Asked::of(host, configuration, message, presentity)?;
     let mut step = Step::enter(host, configuration, presentity.partition());
-    let reply = match DialogId::of(message)? {
-        Some(dialog) => renew(&mut step, message, presentity, &asked, dialog),
-        None => create(&mut step, message, presentity, &asked),
-    };
-    reply.map(Verdict::Reply)
+    match DialogId::of(message)? {
+        Some(dialog) => renew(&mut step, message, &asked, dialog, Place::Mapped(presentity)),
+        None => create(&mut step, message, presentity, &asked).map(Verdict::Reply),
+    }
 }
 
-/// A SUBSCRIBE that was forwarded to this partition. Nothing is, so far.
+/// A SUBSCRIBE in a dialog was forwarded to this partition.
 ///
 /// # Errors
-/// 481: there is no such dialog.
+/// As [`handle`].
 pub fn forwarded(
-    _host: &mut dyn Host,
-    _configuration: &Configuration,
-    _partition: &str,
-    _message: &Message<'_>,
-    _payload: &[u8],
+    host: &mut dyn Host,
+    configuration: &Configuration,
+    partition: &str,
+    message: &Message<'_>,
+    payload: &[u8],
 ) -> Result<Verdict, Refusal> {
-    Err(Refusal::NoDialog)
+    let search = Search::resume(payload).ok_or(Refusal::NoDialog)?;
+    let presentity = Presentity::of(host, configuration, message)?;
+    let asked = Asked::of(host, configuration, message, &presentity)?;
+    let dialog = DialogId::of(message)?.ok_or(Refusal::NoDialog)?;
+    let mut step = Step::new(host, configuration, partition);
+    renew(&mut step, message, &asked, dialog, Place::Searched(search))
+}
+
+/// What a watcher of a package is granted.
+pub fn authorize(
+    step: &mut Step<'_>,
+    package: Package,
+    principal: &Principal,
+    presentity: &Identity,
+) -> State {
+    let watch = match package {
+        Package::Presence => authorization::watch,
+        Package::Winfo | Package::WinfoOfWinfo => authorization::watch_winfo,
+    };
+    match watch(step.host, step.configuration, principal, presentity) {
+        Decision::Allow => State::Active,
+        Decision::Confirm => State::Pending,
+        Decision::PoliteBlock => State::Polite,
+        Decision::Block => State::Ending(Ending::Rejected),
+    }
+}
+
+/// How a SUBSCRIBE in a dialog came to a partition.
+enum Place<'p, 'm> {
+    /// It is that of the presentity in To.
+    Mapped(&'p Presentity<'m>),
+    /// It may have been that when the subscription was made.
+    Searched(Search),
 }
 
 impl<'m> Asked<'m> {
@@ -94,12 +128,10 @@ fn create(
     let dialog = Dialog::create(message, &tag)?;
     let seconds = lifetime::of_subscription(message, step.configuration)?;
     check_content(message)?;
-    let decision =
-        authorization::watch(step.host, step.configuration, &asked.principal, &presentity.identity);
-    let state = match decision {
-        Decision::Block => return Err(Refusal::Forbidden("Forbidden")),
-        decision => state(decision),
-    };
+    let state = authorize(step, asked.package, &asked.principal, &presentity.identity);
+    if state.is_ending() {
+        return Err(Refusal::Forbidden("Forbidden"));
+    }
     let mut subscription = Subscription {
         dialog,
         package: asked.package,
@@ -110,6 +142,7 @@ fn create(
         expires: lifetime::end(step.now, seconds),
         state,
         reserved: CSEQ_BLOCK,
+        moves: 0,
     };
     if seconds == 0 {
         subscription.state = State::Ending(Ending::Unsubscribed(state.view()));
@@ -126,6 +159,7 @@ fn create(
         };
         step.put(&usage.subscription(), &subscription, Durability::Durable);
         step.host.set_timer(&usage.subscription(), subscription.expires, b"");
+        anchor::hold(step, &presentity.identity, subscription.expires);
         watcher_info::happened(step, usage, &subscription, Happening::Subscribed);
         notify(step, usage, &mut subscription, &mut position)?;
     }
@@ -151,12 +185,18 @@ fn fetch(step: &mut Step<'_>, subscription: &Subscription<'_>) -> Result<(), Ref
 fn renew(
     step: &mut Step<'_>,
     message: &Message<'_>,
-    presentity: &Presentity<'_>,
     asked: &Asked<'_>,
     dialog: DialogId<'_>,
-) -> Result<Reply, Refusal> {
+    place: Place<'_, '_>,
+) -> Result<Verdict, Refusal> {
     let usage = asked.usage(Id::from_hex(dialog.local_tag).ok_or(Refusal::NoDialog)?);
-    let record = step.subscription(usage).ok_or(Refusal::NoDialog)?;
+    let Some(record) = step.subscription(usage) else {
+        let search = match place {
+            Place::Mapped(presentity) => Search::begin(presentity),
+            Place::Searched(search) => search,
+        };
+        return search.go_on(step, usage.id);
+    };
     let kept: Subscription<'_> = records::decode(&record).ok_or(Refusal::NoDialog)?;
     if kept.dialog.id() != dialog || kept.state.is_ending() || kept.expires <= step.now {
         return Err(Refusal::NoDialog);
@@ -172,25 +212,59 @@ fn renew(
     let seconds = lifetime::of_subscription(message, step.configuration)?;
     check_content(message)?;
     subscription.dialog.refresh_target(message)?;
+    if seconds > 0 {
+        subscription.expires = lifetime::end(step.now, seconds);
+    }
 
-    let decision =
-        authorization::watch(step.host, step.configuration, &asked.principal, &presentity.identity);
-    let before = subscription.expires;
-    match decision {
-        Decision::Block => subscription.state = State::Ending(Ending::Rejected),
-        decision if seconds == 0 => {
-            subscription.state = State::Ending(Ending::Unsubscribed(state(decision).view()));
-        }
-        decision => {
-            subscription.state = state(decision);
-            subscription.expires = lifetime::end(step.now, seconds);
+    match place {
+        Place::Mapped(presentity) => stay(step, usage, &kept, subscription, presentity, asked, seconds),
+        Place::Searched(_) => {
+            // Whom the watcher asked for is what is mapped, whatever the To header names here.
+            let presentity = Presentity::again(step.host, step.configuration, &kept.entity)?;
+            if presentity.partition() == step.partition {
+                return stay(step, usage, &kept, subscription, &presentity, asked, seconds);
+            }
+            log(step, "subscription renewed to move", &subscription, seconds);
+            let departure = Departure {
+                to: presentity.partition().to_owned().into(),
+                request: Request {
+                    sender: asked.principal.identities().cloned().collect(),
+                    presentity: presentity.identity,
+                    ends: seconds == 0,
+                },
+            };
+            passage::leave(step, usage, &kept, subscription, &departure);
+            Ok(Verdict::Reply(accepted(HeaderBlock::with_capacity(40), seconds)))
         }
     }
-    let mut position = step.position(usage, &kept);
+}
+
+/// A SUBSCRIBE in a dialog whose subscription lives where it belongs.
+fn stay(
+    step: &mut Step<'_>,
+    usage: Usage,
+    kept: &Subscription<'_>,
+    mut subscription: Subscription<'_>,
+    presentity: &Presentity<'_>,
+    asked: &Asked<'_>,
+    seconds: u32,
+) -> Result<Verdict, Refusal> {
+    let granted = authorize(step, asked.package, &asked.principal, &presentity.identity);
+    subscription.state = match granted {
+        State::Ending(_) => granted,
+        _ if seconds == 0 => State::Ending(Ending::Unsubscribed(granted.view())),
+        _ => granted,
+    };
+    if subscription.state.is_ending() {
+        subscription.expires = kept.expires;
+    } else {
+        anchor::hold(step, &presentity.identity, subscription.expires);
+    }
+    let mut position = step.position(usage, kept);
     // A new block costs nothing here, where the record is written durably anyway.
     subscription.reserved = subscription.reserved.max(position.cseq.saturating_add(CSEQ_BLOCK));
     step.put(&usage.subscription(), &subscription, Durability::Durable);
-    if subscription.expires < before {
+    if subscription.expires < kept.expires {
         step.host.set_timer(&usage.subscription(), subscription.expires, b"");
     }
     if let Some(what) = happening(kept.state, subscription.state) {
@@ -199,10 +273,10 @@ fn renew(
     position.owed = true;
     notify(step, usage, &mut subscription, &mut position)?;
     log(step, "subscription renewed", &subscription, seconds);
-    if decision == Decision::Block {
-        return Ok(Refusal::Forbidden("Forbidden").into_reply());
+    if granted.is_ending() {
+        return Ok(Verdict::Reply(Refusal::Forbidden("Forbidden").into_reply()));
     }
-    Ok(accepted(HeaderBlock::with_capacity(40), seconds))
+    Ok(Verdict::Reply(accepted(HeaderBlock::with_capacity(40), seconds)))
 }
 
 /// Sends the NOTIFY that a SUBSCRIBE calls for and notes it durably, so that a crash
@@ -226,21 +300,14 @@ fn check_content(message: &Message<'_>) -> Result<(), Refusal> {
     media::body(message, &[], "").map(|_| ())
 }
 
-fn state(decision: Decision) -> State {
-    match decision {
-        Decision::Allow => State::Active,
-        Decision::Confirm => State::Pending,
-        Decision::PoliteBlock => State::Polite,
-        Decision::Block => State::Ending(Ending::Rejected),
-    }
-}
-
 /// What a change of state is to who watches the watchers.
 fn happening(before: State, after: State) -> Option<Happening> {
     match (before, after) {
         (_, State::Ending(Ending::Rejected)) => Some(Happening::Rejected),
         (_, State::Ending(_)) => Some(Happening::TimedOut),
-        (State::Pending, State::Active | State::Polite) => Some(Happening::Approved),
+        (State::Pending | State::Leaving(View::Nothing), State::Active | State::Polite) => {
+            Some(Happening::Approved)
+        }
         _ => None,
     }
 }

@@ -203,6 +203,12 @@ impl MemoryHost {
         cost
     }
 
+    /// True if the running step has staged nothing.
+    #[must_use]
+    pub fn is_untouched(&self) -> bool {
+        self.staged.is_empty() && self.staged_with_step.is_empty() && self.staged_sends.is_empty()
+    }
+
     /// Everything so far survives a crash.
     pub fn flush(&mut self) {
         self.flushed = self.store.clone();
@@ -256,6 +262,22 @@ impl MemoryHost {
         self.begin(Some(&partition));
         self.staged_with_step.push(Effect::CancelTimer(name.clone()));
         Some(Due::Timer(partition, name, due, payload))
+    }
+
+    /// Posts that were not delivered yet, in order: where to, and what.
+    #[must_use]
+    pub fn posts(&self) -> Vec<(String, Vec<u8>)> {
+        self.store.posts.iter().map(|(_, to, payload)| (to.clone(), payload.clone())).collect()
+    }
+
+    /// Brings a waiting post to the front, with those before it that go to the same partition:
+    /// posts to different partitions overtake each other.
+    pub fn hasten(&mut self, waiting: usize) {
+        let Some((_, to, _)) = self.store.posts.get(waiting).cloned() else { return };
+        let posts = std::mem::take(&mut self.store.posts);
+        let (first, others): (Vec<_>, Vec<_>) =
+            posts.into_iter().enumerate().partition(|(place, post)| *place <= waiting && post.1 == to);
+        self.store.posts = first.into_iter().chain(others).map(|(_, post)| post).collect();
     }
 
     /// When the next timer is due.

@@ -30,7 +30,7 @@ pub fn normalize(uri: &str, normalized: &str) -> Result<String, String> {
     match address(normalized) {
         Some((_, CLOSED)) => Err(format!("the domain {CLOSED} is closed")),
         Some((user, DOMAIN)) => {
-            Ok(user.strip_prefix(PBX_PREFIX).map_or_else(|| normalized.to_owned(), |user| at_home(user)))
+            Ok(user.strip_prefix(PBX_PREFIX).map_or_else(|| normalized.to_owned(), at_home))
         }
         _ => Ok(normalized.to_owned()),
     }

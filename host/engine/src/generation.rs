@@ -127,6 +127,12 @@ impl Runtime {
         self.tick
     }
 
+    /// The deadline in ticks, less what has been spent of it.
+    fn ticks(&self, spent: Duration) -> u64 {
+        let spent = u64::try_from(spent.as_nanos() / self.tick.as_nanos()).unwrap_or(u64::MAX);
+        self.deadline_ticks.saturating_sub(spent).max(1)
+    }
+
     /// Does some work while deadlines are measured, for want of the thread that does so later.
     pub fn ticking<T>(&self, work: impl FnOnce() -> T) -> T {
         let (working, ended) = std::sync::mpsc::channel::<()>();
@@ -140,12 +146,6 @@ impl Runtime {
             let _working = working;
             work()
         })
-    }
-
-    /// The deadline in ticks, less what has been spent of it.
-    fn ticks(&self, spent: Duration) -> u64 {
-        let spent = u64::try_from(spent.as_nanos() / self.tick.as_nanos()).unwrap_or(u64::MAX);
-        self.deadline_ticks.saturating_sub(spent).max(1)
     }
 }
 

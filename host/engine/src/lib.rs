@@ -27,6 +27,7 @@ mod metrics;
 mod outbox;
 mod partition;
 mod registry;
+mod resume;
 mod runner;
 mod step;
 mod tables;

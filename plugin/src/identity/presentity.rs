@@ -55,6 +55,16 @@ impl<'a> Presentity<'a> {
         Ok(Self { uri: to.uri_text, identity, fundamental, tag: to.tag() })
     }
 
+    /// Whom a URI names that a request named before, mapped anew.
+    ///
+    /// # Errors
+    /// As [`Presentity::of`].
+    pub fn again(host: &mut dyn Host, configuration: &Configuration, uri: &'a str) -> Result<Self, Refusal> {
+        let identity = normalize(host, configuration, &Uri::parse(uri)?, uri)?;
+        let fundamental = fundamental(host, configuration, &identity);
+        Ok(Self { uri, identity, fundamental, tag: None })
+    }
+
     /// Name of the partition that holds everything about the presentity: its fundamental identity.
     #[must_use]
     pub fn partition(&self) -> &str {

@@ -1,5 +1,7 @@
 use thiserror::Error;
 
+use crate::xml::NotWellFormed;
+
 /// Why a published document was refused. The text of each fits a Warning header or a log line.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ReadError {
@@ -28,5 +30,11 @@ impl ReadError {
             Self::TooLarge(_) => 413,
             _ => 400,
         }
+    }
+}
+
+impl From<NotWellFormed> for ReadError {
+    fn from(NotWellFormed(what): NotWellFormed) -> Self {
+        Self::NotWellFormed(what)
     }
 }

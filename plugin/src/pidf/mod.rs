@@ -6,11 +6,9 @@
 
 mod component;
 mod document;
-mod encoding;
 mod error;
 #[doc(hidden)]
 pub mod fuzzing;
-mod lexical;
 mod limits;
 pub(crate) mod namespaces;
 mod place;
@@ -21,8 +19,10 @@ mod writer;
 
 pub use document::{Component, Document, Kind, StoredDocument};
 pub use error::ReadError;
-pub(crate) use lexical::escape_attribute;
 pub use limits::Limits;
+
+pub(crate) use crate::xml::escape_attribute;
+use crate::xml::{encoding, lexical};
 
 /// Reads a published document in UTF-8 or UTF-16.
 ///

@@ -6,10 +6,9 @@ use std::ops::Range;
 use quick_xml::events::Event;
 
 use super::component::{Class, Finished, Pending};
-use super::encoding::{self, Encoding};
 use super::lexical::{
-    attribute_value, escape_text, is_blank, is_name, is_space, next_attribute, normalise_lines,
-    resolve_reference, split_name,
+    attribute_value, escape_text, is_blank, is_space, next_attribute, normalise_lines, resolve_reference,
+    split_name,
 };
 use super::namespaces::PIDF_INDEX;
 use super::place::{self, Place};
@@ -17,6 +16,8 @@ use super::scope::{Attribute, Namespace, Scope};
 use super::values::{is_language, is_priority, is_timestamp};
 use super::writer::{Output, Writer};
 use super::{Document, Kind, Limits, ReadError, StoredDocument};
+use crate::xml::encoding::Encoding;
+use crate::xml::markup::{declaration, instruction, within};
 
 /// An element that is open.
 struct Frame<'a> {
@@ -112,49 +113,6 @@ pub(super) fn read(text: &str, encoding: Encoding, limits: &Limits) -> Result<Do
         }
     }
     reader.finish()
-}
-
-/// What stands between the marks of a piece of markup, whose kind is known.
-fn within<'a>(raw: &'a str, open: &str, close: &str) -> Result<&'a str, ReadError> {
-    debug_assert!(raw.starts_with(open) && raw.ends_with(close), "{raw}");
-    raw.len()
-        .checked_sub(close.len())
-        .and_then(|end| raw.get(open.len()..end))
-        .ok_or(ReadError::NotWellFormed("syntax error"))
-}
-
-/// Production 23 of XML 1.0.
-fn declaration(mut rest: &str, encoding: Encoding, text: &str) -> Result<(), ReadError> {
-    const INVALID: ReadError = ReadError::NotWellFormed("invalid XML declaration");
-    let mut next = || next_attribute(&mut rest);
-    match next()? {
-        Some(("version", version)) if version.strip_prefix("1.").is_some_and(is_number) => {}
-        _ => return Err(INVALID),
-    }
-    let mut attribute = next()?;
-    if let Some(("encoding", name)) = attribute {
-        if !encoding::agrees(name, encoding, text) {
-            return Err(ReadError::NotWellFormed("encoding is neither UTF-8 nor UTF-16"));
-        }
-        attribute = next()?;
-    }
-    if let Some(("standalone", "yes" | "no")) = attribute {
-        attribute = next()?;
-    }
-    if attribute.is_none() { Ok(()) } else { Err(INVALID) }
-}
-
-fn is_number(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-fn instruction(inside: &str) -> Result<(), ReadError> {
-    let target = inside.split([' ', '\t', '\r', '\n']).next().unwrap_or_default();
-    if is_name(target) && !target.eq_ignore_ascii_case("xml") {
-        Ok(())
-    } else {
-        Err(ReadError::NotWellFormed("invalid processing instruction"))
-    }
 }
 
 /// The value of an attribute.

@@ -5,6 +5,8 @@ mod delivery;
 mod fanout;
 mod identities;
 mod model;
+mod moving;
+mod moving_model;
 mod publication;
 mod recovery;
 mod scene;

@@ -26,6 +26,10 @@ pub enum Happening {
     TimedOut,
     /// Its watcher cannot be reached any more, and it was removed.
     Deactivated,
+    /// Its presentity is another one now, and it was given to that one's partition.
+    Left,
+    /// It came from another partition and was authorized here.
+    Arrived,
 }
 
 /// Something happened to a subscription of any package, whose record has been written. What

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::ReadError;
+use super::NotWellFormed;
 
 /// Writes a value to stand between double quotes; white space other than the space would
 /// not survive reading without a reference (XML 1.0 section 3.3.3).
@@ -32,7 +32,8 @@ pub(crate) fn escape_text(value: &str, out: &mut Vec<u8>) {
     });
 }
 
-fn escape(value: &str, out: &mut Vec<u8>, replacement: impl Fn(u8) -> Option<&'static str>) {
+/// Writes a text, some of its bytes replaced.
+pub(crate) fn escape(value: &str, out: &mut Vec<u8>, replacement: impl Fn(u8) -> Option<&'static str>) {
     let bytes = value.as_bytes();
     let mut written = 0;
     for (at, byte) in bytes.iter().enumerate() {
@@ -46,32 +47,32 @@ fn escape(value: &str, out: &mut Vec<u8>, replacement: impl Fn(u8) -> Option<&'s
 }
 
 /// White space of XML (production 3).
-pub(super) fn is_space(byte: u8) -> bool {
+pub(crate) fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
 }
 
 /// True if there is nothing but white space.
-pub(super) fn is_blank(text: &str) -> bool {
+pub(crate) fn is_blank(text: &str) -> bool {
     text.bytes().all(is_space)
 }
 
 /// Splits a qualified name at its colon, `""` for no prefix (Namespaces in XML, section 4).
-pub(super) fn split_name(name: &str) -> Result<(&str, &str), ReadError> {
+pub(crate) fn split_name(name: &str) -> Result<(&str, &str), NotWellFormed> {
     let (prefix, local) = match memchr::memchr(b':', name.as_bytes()).and_then(|at| name.split_at_checked(at))
     {
         None => ("", name),
-        Some(("", _)) => return Err(ReadError::NotWellFormed("name begins with a colon")),
+        Some(("", _)) => return Err(NotWellFormed("name begins with a colon")),
         Some((prefix, local)) => (prefix, local.strip_prefix(':').unwrap_or_default()),
     };
     if is_name(local) && (prefix.is_empty() || is_name(prefix)) {
         Ok((prefix, local))
     } else {
-        Err(ReadError::NotWellFormed("invalid name"))
+        Err(NotWellFormed("invalid name"))
     }
 }
 
 /// A name without colon.
-pub(super) fn is_name(name: &str) -> bool {
+pub(crate) fn is_name(name: &str) -> bool {
     // Nearly all names are ASCII.
     if let [first, rest @ ..] = name.as_bytes()
         && (first.is_ascii_alphabetic() || *first == b'_')
@@ -100,14 +101,14 @@ fn continues_name(character: char) -> bool {
 
 /// What stands between `&` and `;`: a character reference or a predefined entity. There
 /// are no others without a document type declaration.
-pub(super) fn resolve_reference(name: &str) -> Result<char, ReadError> {
+pub(crate) fn resolve_reference(name: &str) -> Result<char, NotWellFormed> {
     match name {
         "lt" => Ok('<'),
         "gt" => Ok('>'),
         "amp" => Ok('&'),
         "quot" => Ok('"'),
         "apos" => Ok('\''),
-        _ => character_reference(name).ok_or(ReadError::NotWellFormed("reference to no known entity")),
+        _ => character_reference(name).ok_or(NotWellFormed("reference to no known entity")),
     }
 }
 
@@ -127,7 +128,7 @@ fn character_reference(name: &str) -> Option<char> {
 }
 
 /// Character data with line ends as XML wants them (section 2.11).
-pub(super) fn normalise_lines(text: &str) -> Cow<'_, str> {
+pub(crate) fn normalise_lines(text: &str) -> Cow<'_, str> {
     if memchr::memchr(b'\r', text.as_bytes()).is_none() {
         return Cow::Borrowed(text);
     }
@@ -135,7 +136,7 @@ pub(super) fn normalise_lines(text: &str) -> Cow<'_, str> {
 }
 
 /// The value of an attribute from between its quotes (section 3.3.3).
-pub(super) fn attribute_value(raw: &str) -> Result<Cow<'_, str>, ReadError> {
+pub(crate) fn attribute_value(raw: &str) -> Result<Cow<'_, str>, NotWellFormed> {
     let special = |byte: u8| matches!(byte, b'&' | b'<' | b'\t' | b'\n' | b'\r');
     let Some(first) = raw.bytes().position(special) else {
         return Ok(Cow::Borrowed(raw));
@@ -145,12 +146,12 @@ pub(super) fn attribute_value(raw: &str) -> Result<Cow<'_, str>, ReadError> {
     value.push_str(plain);
     while let Some(byte) = rest.bytes().next() {
         match byte {
-            b'<' => return Err(ReadError::NotWellFormed("'<' in an attribute value")),
+            b'<' => return Err(NotWellFormed("'<' in an attribute value")),
             b'&' => {
                 let (name, after) = rest
                     .strip_prefix('&')
                     .and_then(|rest| rest.split_once(';'))
-                    .ok_or(ReadError::NotWellFormed("'&' in an attribute value"))?;
+                    .ok_or(NotWellFormed("'&' in an attribute value"))?;
                 value.push(resolve_reference(name)?);
                 rest = after;
             }
@@ -171,14 +172,14 @@ pub(super) fn attribute_value(raw: &str) -> Result<Cow<'_, str>, ReadError> {
 
 /// Takes the first attribute off the inside of a tag, as qualified name and raw value;
 /// `None` when only white space is left.
-pub(super) fn next_attribute<'a>(rest: &mut &'a str) -> Result<Option<(&'a str, &'a str)>, ReadError> {
-    const INVALID: ReadError = ReadError::NotWellFormed("invalid attribute");
+pub(crate) fn next_attribute<'a>(rest: &mut &'a str) -> Result<Option<(&'a str, &'a str)>, NotWellFormed> {
+    const INVALID: NotWellFormed = NotWellFormed("invalid attribute");
     let trimmed = rest.trim_start_matches([' ', '\t', '\n', '\r']);
     if trimmed.is_empty() {
         return Ok(None);
     }
     if trimmed.len() == rest.len() {
-        return Err(ReadError::NotWellFormed("no white space before an attribute"));
+        return Err(NotWellFormed("no white space before an attribute"));
     }
     let equals = memchr::memchr(b'=', trimmed.as_bytes()).ok_or(INVALID)?;
     let (name, after) = trimmed.split_at_checked(equals).ok_or(INVALID)?;

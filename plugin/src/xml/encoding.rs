@@ -2,17 +2,17 @@
 
 use std::borrow::Cow;
 
-use super::ReadError;
+use super::NotWellFormed;
 
 /// The encoding that the bytes themselves show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Encoding {
+pub(crate) enum Encoding {
     Utf8,
     Utf16,
 }
 
 /// Decodes a body, its byte order mark left out. All characters are ones that XML allows.
-pub(super) fn decode(body: &[u8]) -> Result<(Cow<'_, str>, Encoding), ReadError> {
+pub(crate) fn decode(body: &[u8]) -> Result<(Cow<'_, str>, Encoding), NotWellFormed> {
     let (text, encoding) = match body {
         [0xef, 0xbb, 0xbf, rest @ ..] => (utf8(rest)?, Encoding::Utf8),
         [0xff, 0xfe, rest @ ..] => (utf16(rest, u16::from_le_bytes)?, Encoding::Utf16),
@@ -23,13 +23,13 @@ pub(super) fn decode(body: &[u8]) -> Result<(Cow<'_, str>, Encoding), ReadError>
         _ => (utf8(body)?, Encoding::Utf8),
     };
     if !allowed(text.as_bytes()) || text.starts_with('\u{feff}') {
-        return Err(ReadError::NotWellFormed("character not allowed in XML"));
+        return Err(NotWellFormed("character not allowed in XML"));
     }
     Ok((text, encoding))
 }
 
 /// Whether a declaration may name `name` in a text that was encoded as `encoding`.
-pub(super) fn agrees(name: &str, encoding: Encoding, text: &str) -> bool {
+pub(crate) fn agrees(name: &str, encoding: Encoding, text: &str) -> bool {
     match encoding {
         Encoding::Utf16 => {
             ["UTF-16", "UTF-16LE", "UTF-16BE"].iter().any(|known| name.eq_ignore_ascii_case(known))
@@ -42,21 +42,21 @@ pub(super) fn agrees(name: &str, encoding: Encoding, text: &str) -> bool {
     }
 }
 
-fn utf8(bytes: &[u8]) -> Result<Cow<'_, str>, ReadError> {
+fn utf8(bytes: &[u8]) -> Result<Cow<'_, str>, NotWellFormed> {
     match std::str::from_utf8(bytes) {
         Ok(text) => Ok(Cow::Borrowed(text)),
-        Err(_) => Err(ReadError::NotWellFormed("not UTF-8")),
+        Err(_) => Err(NotWellFormed("not UTF-8")),
     }
 }
 
-fn utf16<'a>(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<Cow<'a, str>, ReadError> {
+fn utf16<'a>(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<Cow<'a, str>, NotWellFormed> {
     let (pairs, []) = bytes.as_chunks::<2>() else {
-        return Err(ReadError::NotWellFormed("half a UTF-16 unit"));
+        return Err(NotWellFormed("half a UTF-16 unit"));
     };
     char::decode_utf16(pairs.iter().map(|pair| unit(*pair)))
         .collect::<Result<String, _>>()
         .map(Cow::Owned)
-        .map_err(|_| ReadError::NotWellFormed("not UTF-16"))
+        .map_err(|_| NotWellFormed("not UTF-16"))
 }
 
 /// Production 2 of XML 1.0, of text that is Unicode already.
