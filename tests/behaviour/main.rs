@@ -18,6 +18,7 @@ mod operations;
 mod publication;
 mod publication_refused;
 mod refresh;
+mod reload;
 mod restart;
 mod retransmission;
 mod routing;

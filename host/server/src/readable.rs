@@ -1,6 +1,7 @@
 //! JSON for people: the component's answers, whatever their form, as indented text and tables.
 
 use std::fmt::Write;
+use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::{Map, Value};
 
@@ -32,6 +33,9 @@ impl Table {
 
     /// The next rows. The names of the columns stand above if there are new ones among them.
     pub fn rows<'a>(&mut self, rows: impl Iterator<Item = &'a Map<String, Value>> + Clone) -> String {
+        if rows.clone().next().is_none() {
+            return String::new();
+        }
         for name in rows.clone().flat_map(Map::keys) {
             if !self.names.contains(name) {
                 self.names.push(name.clone());
@@ -39,7 +43,9 @@ impl Table {
         }
         let head = (self.widths.len() < self.names.len())
             .then(|| self.names.iter().map(|name| name.replace('_', " ")).collect());
-        let cell = |row: &Map<String, Value>, name: &String| row.get(name).map_or("-".to_owned(), inline);
+        let cell = |row: &Map<String, Value>, name: &String| {
+            row.get(name).map_or("-".to_owned(), |value| member(name, value))
+        };
         let cells = rows.map(|row| self.names.iter().map(|name| cell(row, name)).collect());
         let lines: Vec<Vec<String>> = head.into_iter().chain(cells).collect();
         self.widths.resize(self.names.len(), 0);
@@ -74,7 +80,7 @@ fn object(text: &mut String, indent: usize, members: &Map<String, Value>) {
                 objects(text, indent + 2, elements);
             }
             other => {
-                let _ = writeln!(text, " {}", inline(other));
+                let _ = writeln!(text, " {}", member(name, other));
             }
         }
     }
@@ -88,6 +94,17 @@ fn objects(text: &mut String, indent: usize, elements: &[Value]) {
     };
     for line in lines.lines() {
         let _ = writeln!(text, "{:indent$}{line}", "");
+    }
+}
+
+/// The value of a member. One that is an instant by its name, in milliseconds since 1970, becomes a date.
+fn member(name: &str, value: &Value) -> String {
+    /// The end of the year 9999.
+    const LAST: u64 = 253_402_300_799_999;
+    let instant = matches!(name, "now" | "created" | "expires") || name.ends_with("_since");
+    match value.as_u64().filter(|_| instant) {
+        Some(ms @ 1..=LAST) => httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_millis(ms)),
+        _ => inline(value),
     }
 }
 
@@ -134,17 +151,20 @@ mod tests {
             "publications": [{ "id": "a", "bytes": 512 }, { "id": "bcd" }],
             "watchers": [],
             "packages": ["presence", "presence.winfo"],
-            "expires_at": null,
+            "in_flight_since": null,
+            "expires": 1_700_000_000_000_u64,
         });
         let expected = "black: no\n\
-            expires at: -\n\
+            expires: Tue, 14 Nov 2023 22:13:20 GMT\n\
             fundamental: sip:alice@example.com\n\
+            in flight since: -\n\
             packages: presence, presence.winfo\n\
             publications:\n  bytes  id\n  512    a\n  -      bcd\n\
             watchers: none\n\
             white:\n  entry: @example.com\n  kind: domain\n";
         assert_eq!(text(&answer), expected);
         assert_eq!(text(&json!("x")), "x\n");
+        assert_eq!(text(&json!({"expires": u64::MAX})), format!("expires: {}\n", u64::MAX));
     }
 
     #[test]

@@ -118,8 +118,8 @@ async fn presentities(show: &Show, say: &mut Say<'_>) -> Result<(), String> {
             for presentity in page.presentities {
                 say(&format!("{}\n", Value::Object(presentity)));
             }
-        } else if !page.presentities.is_empty() {
-            let rows: Vec<_> = page.presentities.into_iter().map(flat).collect();
+        } else {
+            let rows: Vec<_> = page.presentities.into_iter().map(flat).filter(|row| !is_empty(row)).collect();
             say(&table.rows(rows.iter()));
         }
         after = match page.next {
@@ -138,6 +138,11 @@ fn flat(mut row: Map<String, Value>) -> Map<String, Value> {
         }
     }
     row
+}
+
+/// Of some nothing but old traces is left.
+fn is_empty(row: &Map<String, Value>) -> bool {
+    ["publications", "watchers", "winfo_watchers"].iter().all(|name| row.get(*name) == Some(&Value::from(0)))
 }
 
 /// Changes the generation and tells which one runs then.

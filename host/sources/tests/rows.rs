@@ -129,6 +129,7 @@ fn a_line_of_a_list_is_a_row_unless_it_is_a_comment() {
     assert_eq!(told(text, Format::List), ["2: sip:a@x", "4: *@x", "5: @y", "6: tel:*21#;phone-context=z"]);
     assert_eq!(told("", Format::List), [""; 0]);
     assert_eq!(told("\n\n", Format::List), [""; 0]);
+    assert_eq!(told("\u{ff00}", Format::List), ["1: \u{ff00}"], "begins as the mark does");
     assert_eq!(told(b"a\nb\xc3\nc", Format::List), ["1: a", "2! not UTF-8", "3: c"]);
 }
 
