@@ -285,3 +285,30 @@ fn what_both_sides_refuse_is_told_once() {
     let keys: Vec<String> = reading.finish().unwrap_err().0.into_iter().map(|problem| problem.key).collect();
     assert_eq!(keys, ["lists.map", "lists.white"]);
 }
+
+/// The example explains every key, also those that it leaves at their defaults.
+#[test]
+fn the_commented_keys_of_the_example_are_keys() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/rollcall.toml");
+    let is_key = |line: &str| {
+        let name = line.split(" = ").next().unwrap_or_default();
+        line.contains(" = ") && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
+    };
+    let text: Vec<String> = std::fs::read_to_string(&file)
+        .unwrap()
+        .lines()
+        .map(|line| match line.strip_prefix("# ") {
+            Some(key) if is_key(key) || key == "[testing]" => key.to_owned(),
+            _ => line.to_owned(),
+        })
+        .collect();
+    let configuration = Configuration::parse(&file, &text.join("\n")).and_then(Reading::finish).unwrap();
+    let given = configuration.plugin.given;
+    let tables: Vec<&str> = given.tables.iter().map(|table| table.table).collect();
+    assert_eq!(tables, ["identities", "white", "black"]);
+    assert!(given.tables.iter().all(|table| table.reload == Some(Duration::from_secs(3600))));
+    let rules = given.identity_rules.unwrap();
+    assert_eq!(rules.time_limit, Some(rollcall_engine::IdentityLimits::default().time));
+    let settings: serde_json::Value = serde_json::from_str(&given.settings).unwrap();
+    assert_eq!(settings["rules"]["map_identities"], false);
+}
