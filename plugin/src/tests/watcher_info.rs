@@ -1,5 +1,6 @@
 //! Watcher information (RFC 3857, RFC 3858).
 
+use super::moving::{CAROL, DESK, Phone};
 use super::scene::{ALICE, Answer, OPEN, Scene};
 use super::watchers::{Table, WatcherInfo};
 use crate::handler::Presence;
@@ -697,5 +698,79 @@ impl Scene {
             notifies.iter().filter(|one| one.uri.contains("bob")).map(|one| one.state()).collect();
         assert_eq!(states.len(), 1);
         states[0].to_owned()
+    }
+}
+
+/// WPS-34: "and the winfo notifications are also generated if necessary": a watcher that moves with
+/// its presentity has left the old one and come to the new one.
+#[test]
+fn a_watcher_that_moves_is_told_on_both_sides() {
+    for decided in [OPEN, CONFIRM] {
+        let mut scene = Scene::new(decided);
+        scene.map(&[(DESK, ALICE)]);
+        Phone::watch(&mut scene, "alice", ALICE);
+        Phone::call(&mut scene, "alice", ALICE, WINFO);
+        Phone::call(&mut scene, "carol", CAROL, WINFO);
+        scene.told();
+        let mut bob = Phone::call(&mut scene, "bob", DESK, "");
+        let status = if decided == OPEN { "active" } else { "pending" };
+        assert_eq!(scene.told_once().told(), [format!("sip:bob@example.com {status} subscribe")]);
+        scene.settle();
+        scene.pass(5_000);
+        scene.map(&[(DESK, CAROL)]);
+        assert_eq!(bob.subscribe(&mut scene, "").status, 200);
+        scene.settle();
+        let (to_alice, to_carol) = scene.told_both();
+        assert_eq!(to_alice, ["sip:bob@example.com terminated deactivated"]);
+        assert_eq!(to_carol, [format!("sip:bob@example.com {status} subscribe")]);
+        assert_eq!(scene.has(ALICE, UNDECIDED), usize::from(decided == CONFIRM));
+        assert_eq!(scene.has(CAROL, UNDECIDED), usize::from(decided == CONFIRM));
+    }
+}
+
+/// WPS-31, WPS-34, WPS-45: a winfo subscription moves, too: full state about the new presentity, in
+/// the same dialog and with the next version.
+#[test]
+fn a_winfo_subscription_moves() {
+    let mut scene = Scene::new(OPEN);
+    scene.map(&[(DESK, ALICE)]);
+    Phone::watch(&mut scene, "bob", ALICE);
+    Phone::watch(&mut scene, "dave", CAROL);
+    let mut desk = Phone::call(&mut scene, "desk", DESK, WINFO);
+    let first = WatcherInfo::read(&scene.only_notify().body);
+    assert_eq!(first.told(), ["sip:bob@example.com active subscribe"]);
+    scene.settle();
+    scene.told();
+    scene.map(&[(DESK, CAROL)]);
+    assert_eq!(desk.subscribe(&mut scene, WINFO).status, 200);
+    scene.settle();
+    let notify = scene.only_notify();
+    let second = WatcherInfo::read(&notify.body);
+    assert_eq!((second.version, second.full, second.resource.as_str()), (1, true, DESK));
+    assert_eq!(second.told(), ["sip:dave@example.com active subscribe"]);
+    scene.answer(&notify, 200);
+    assert_eq!((scene.has(ALICE, LEDGER), scene.has(CAROL, LEDGER)), (0, 1));
+    scene.pass(5_000);
+    Phone::call(&mut scene, "erin", CAROL, "");
+    let desk = scene.notifies().into_iter().find(|notify| notify.uri.contains("desk")).unwrap();
+    let third = WatcherInfo::read(&desk.body);
+    assert_eq!((third.version, third.full), (2, false));
+    assert_eq!(third.told(), ["sip:erin@example.com active subscribe"]);
+}
+
+impl Scene {
+    /// Answers all NOTIFYs; what alice and carol are told of their watchers.
+    fn told_both(&mut self) -> (Vec<String>, Vec<String>) {
+        let mut told = (Vec::new(), Vec::new());
+        while let Some(notify) = self.notifies().first() {
+            if notify.body.contains("watcherinfo") {
+                let document = WatcherInfo::read(&notify.body);
+                let list = if notify.uri.contains("alice") { &mut told.0 } else { &mut told.1 };
+                list.extend(document.told());
+            }
+            self.answer(notify, 200);
+            self.settle();
+        }
+        told
     }
 }
