@@ -12,7 +12,7 @@ use crate::media;
 use crate::notification;
 use crate::package::Package;
 use crate::ports::{Delivery, Durability, Host, Reply, Verdict};
-use crate::records::{self, Ending, Position, State, Subscription, View};
+use crate::records::{self, Ending, Position, State, Subscription, Transition};
 use crate::relocation::anchor;
 use crate::relocation::passage::{self, Departure, Request};
 use crate::relocation::search::Search;
@@ -127,10 +127,12 @@ fn create(
     let tag = usage.id.hex();
     let dialog = Dialog::create(message, &tag)?;
     let seconds = lifetime::of_subscription(message, step.configuration)?;
-    check_content(message)?;
+    check_content(message, asked.package)?;
     let state = authorize(step, asked.package, &asked.principal, &presentity.identity);
     if state.is_ending() {
-        return Err(Refusal::Forbidden("Forbidden"));
+        let refusal = Refusal::Forbidden("Forbidden");
+        let staged = watcher_info::refused(step, asked.package, asked.principal.name());
+        return if staged { Ok(refusal.into_reply()) } else { Err(refusal) };
     }
     let mut subscription = Subscription {
         dialog,
@@ -141,10 +143,13 @@ fn create(
         created: step.now,
         expires: lifetime::end(step.now, seconds),
         state,
+        transition: Transition::Subscribed,
         reserved: CSEQ_BLOCK,
         moves: 0,
     };
+    watcher_info::admit(step, &subscription, seconds == 0)?;
     if seconds == 0 {
+        watcher_info::fetched(step, usage.id, &subscription);
         subscription.state = State::Ending(Ending::Unsubscribed(state.view()));
         fetch(step, &subscription)?;
     } else {
@@ -158,7 +163,8 @@ fn create(
             not_before: 0,
         };
         step.put(&usage.subscription(), &subscription, Durability::Durable);
-        step.host.set_timer(&usage.subscription(), subscription.expires, b"");
+        let end = watcher_info::end(step.configuration, &subscription);
+        step.host.set_timer(&usage.subscription(), end, b"");
         anchor::hold(step, &presentity.identity, subscription.expires);
         watcher_info::happened(step, usage, &subscription, Happening::Subscribed);
         notify(step, usage, &mut subscription, &mut position)?;
@@ -210,7 +216,7 @@ fn renew(
         return Err(Refusal::Forbidden("Not the Subscriber"));
     }
     let seconds = lifetime::of_subscription(message, step.configuration)?;
-    check_content(message)?;
+    check_content(message, asked.package)?;
     subscription.dialog.refresh_target(message)?;
     if seconds > 0 {
         subscription.expires = lifetime::end(step.now, seconds);
@@ -250,11 +256,11 @@ fn stay(
     seconds: u32,
 ) -> Result<Verdict, Refusal> {
     let granted = authorize(step, asked.package, &asked.principal, &presentity.identity);
-    subscription.state = match granted {
-        State::Ending(_) => granted,
-        _ if seconds == 0 => State::Ending(Ending::Unsubscribed(granted.view())),
-        _ => granted,
-    };
+    match granted {
+        State::Ending(_) => subscription.state = granted,
+        _ if seconds == 0 => subscription.state = State::Ending(Ending::Unsubscribed(granted.view())),
+        _ => subscription.decide(granted, step.now),
+    }
     if subscription.state.is_ending() {
         subscription.expires = kept.expires;
     } else {
@@ -294,8 +300,12 @@ fn notify(
     Ok(())
 }
 
-fn check_content(message: &Message<'_>) -> Result<(), Refusal> {
-    media::check_accept(message)?;
+fn check_content(message: &Message<'_>, package: Package) -> Result<(), Refusal> {
+    let media = match package {
+        Package::Presence => media::PIDF,
+        Package::Winfo | Package::WinfoOfWinfo => watcher_info::WATCHERINFO,
+    };
+    media::check_accept(message, media)?;
     // No type of body is understood in a SUBSCRIBE yet.
     media::body(message, &[], "").map(|_| ())
 }
@@ -305,10 +315,12 @@ fn happening(before: State, after: State) -> Option<Happening> {
     match (before, after) {
         (_, State::Ending(Ending::Rejected)) => Some(Happening::Rejected),
         (_, State::Ending(_)) => Some(Happening::TimedOut),
-        (State::Pending | State::Leaving(View::Nothing), State::Active | State::Polite) => {
-            Some(Happening::Approved)
-        }
-        _ => None,
+        _ => match (before.is_pending(), after.is_pending()) {
+            (true, false) => Some(Happening::Approved),
+            // The winfo state machine has no way back: it starts anew.
+            (false, true) => Some(Happening::Subscribed),
+            _ => None,
+        },
     }
 }
 

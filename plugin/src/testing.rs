@@ -297,10 +297,11 @@ impl MemoryHost {
     #[must_use]
     pub fn records(&self, partition: &str, prefix: &[u8]) -> Vec<Entry> {
         let Some(content) = self.store.partitions.get(partition) else { return Vec::new() };
-        let fits = |(key, (_, expires)): &(&Vec<u8>, &(Vec<u8>, Option<Instant>))| {
-            key.starts_with(prefix) && expires.is_none_or(|expires| expires > self.now)
+        let alive = |(_, (_, expires)): &(&Vec<u8>, &(Vec<u8>, Option<Instant>))| {
+            expires.is_none_or(|expires| expires > self.now)
         };
-        content.records.iter().filter(fits).map(|(key, (value, _))| (key.clone(), value.clone())).collect()
+        let run = content.records.range(prefix.to_vec()..).take_while(|(key, _)| key.starts_with(prefix));
+        run.filter(alive).map(|(key, (value, _))| (key.clone(), value.clone())).collect()
     }
 
     /// Number of timers set in a partition.
@@ -309,13 +310,15 @@ impl MemoryHost {
         self.store.partitions.get(partition).map_or(0, |content| content.timers.len())
     }
 
-    /// The step's view of a partition's records.
-    fn view(&self) -> BTreeMap<Vec<u8>, Vec<u8>> {
+    /// The step's view of those of its partition's records whose keys start with a prefix.
+    fn view(&self, prefix: &[u8]) -> BTreeMap<Vec<u8>, Vec<u8>> {
         let partition = self.partition.as_deref();
         assert!(partition.is_some(), "storage used before a partition was entered");
-        let mut view: BTreeMap<_, _> = self.records(partition.unwrap_or_default(), b"").into_iter().collect();
+        let mut view: BTreeMap<_, _> =
+            self.records(partition.unwrap_or_default(), prefix).into_iter().collect();
         for (effect, _) in &self.staged {
             match effect {
+                Effect::Put(key, ..) | Effect::Delete(key) if !key.starts_with(prefix) => {}
                 Effect::Put(key, value, expires) if expires.is_none_or(|expires| expires > self.now) => {
                     view.insert(key.clone(), value.clone());
                 }
@@ -353,14 +356,13 @@ impl Host for MemoryHost {
 
     fn get(&mut self, key: &[u8]) -> Option<Vec<u8>> {
         self.cost.storage_calls += 1;
-        self.view().remove(key)
+        self.view(key).remove(key)
     }
 
     fn scan(&mut self, prefix: &[u8], after: Option<&[u8]>, limit: u32) -> Vec<Entry> {
         self.cost.storage_calls += 1;
-        let fits =
-            |(key, _): &Entry| key.starts_with(prefix) && after.is_none_or(|after| key.as_slice() > after);
-        self.view().into_iter().filter(fits).take(limit as usize).collect()
+        let fits = |(key, _): &Entry| after.is_none_or(|after| key.as_slice() > after);
+        self.view(prefix).into_iter().filter(fits).take(limit as usize).collect()
     }
 
     fn put(&mut self, key: &[u8], value: &[u8], durability: Durability, expires: Option<Instant>) {

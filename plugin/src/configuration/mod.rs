@@ -2,6 +2,7 @@
 
 mod identity;
 mod section;
+mod winfo;
 
 pub use identity::{Identities, Lists};
 
@@ -10,6 +11,7 @@ use serde_json::{Map, Value};
 use crate::identity::read_domain;
 use crate::pidf;
 use section::{Section, problem};
+pub use winfo::WatcherInfo;
 
 /// A value that does not fit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,6 +86,8 @@ pub struct Configuration {
     pub identities: Identities,
     /// White and black list.
     pub lists: Lists,
+    /// Watcher information.
+    pub winfo: WatcherInfo,
     /// Presence rules.
     pub rules: Rules,
     /// Bounds.
@@ -110,7 +114,7 @@ impl Configuration {
 
     fn read(whole: &Map<String, Value>, problems: &mut Vec<Problem>) -> Self {
         let presence = Section::of(whole, "", "presence", problems);
-        presence.only(&["domains", "expires", "notify_interval", "publish_rate"], problems);
+        presence.only(&["domains", "expires", "notify_interval", "publish_rate", "winfo"], problems);
         let domains = domains(&presence, problems);
         let expires = expires(&presence, problems);
         let notify_interval = presence.number("notify_interval", 0, 86_400, 5, problems);
@@ -129,7 +133,9 @@ impl Configuration {
         };
 
         let limits = Section::of(whole, "", "limits", problems);
-        limits.only(&["publications", "inline_watchers", "chunk", "document"], problems);
+        let own = ["publications", "inline_watchers", "chunk", "document"];
+        limits.only(&[&own[..], WatcherInfo::LIMITS].concat(), problems);
+        let winfo = WatcherInfo::read(&presence, &limits, problems);
         let limits = Limits {
             publications: limits.number("publications", 1, 1_000, 32, problems),
             inline_watchers: limits.number("inline_watchers", 0, 1_000, 32, problems),
@@ -146,6 +152,7 @@ impl Configuration {
             publish_rate,
             identities,
             lists,
+            winfo,
             rules,
             limits,
         }

@@ -1,13 +1,17 @@
 //! Questions of an operator: who is behind an address, who is online, who watches whom.
 //! Answers are JSON objects. A question writes nothing.
 
+mod document;
 mod identity;
+mod listing;
+mod presentity;
+mod summary;
 
 use crate::configuration::Configuration;
 use crate::ports::Host;
 
 /// The questions, by name.
-pub const QUESTIONS: &[&str] = &["identity"];
+pub const QUESTIONS: &[&str] = &["identity", "presentity", "summary"];
 
 /// Answers a question.
 ///
@@ -21,6 +25,8 @@ pub fn answer(
 ) -> Result<String, String> {
     match question {
         "identity" => identity::answer(host, configuration, argument),
+        "presentity" => presentity::answer(host, configuration, argument),
+        "summary" => summary::answer(host, configuration, argument),
         _ => Err(format!("no question is called {question:?}; there are: {}", QUESTIONS.join(", "))),
     }
 }

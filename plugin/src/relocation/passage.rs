@@ -128,7 +128,6 @@ fn depart(
     departure: &Departure<'_>,
 ) {
     subscription.moves = subscription.moves.saturating_add(1);
-    watcher_info::happened(step, usage, subscription, Happening::Left);
     let arrival =
         Arrival { request: departure.request.clone(), cseq: position.cseq, documents: position.documents };
     let content = records::encode_with_tail(&arrival, &records::encode(subscription));
@@ -138,6 +137,8 @@ fn depart(
     step.host.cancel_timer(&usage.subscription());
     step.host.cancel_timer(&usage.position());
     remember(step, usage.id, subscription, Some(&departure.to));
+    watcher_info::happened(step, usage, subscription, Happening::Left);
+    watcher_info::removed(step, subscription);
     step.trace("subscription moved away", || {
         vec![("watcher", subscription.watcher.to_string()), ("to", departure.to.to_string())]
     });
@@ -171,17 +172,18 @@ pub fn arrive(step: &mut Step<'_>, arrival: Arrival, record: &[u8]) -> bool {
     let Request { sender, presentity, ends } = arrival.request;
     let principal = Principal::again(step.host, step.configuration, sender);
     let granted = subscription::authorize(step, subscription.package, &principal, &presentity);
-    subscription.state = match granted {
-        State::Ending(_) => granted,
-        _ if ends => State::Ending(Ending::Unsubscribed(granted.view())),
-        _ if subscription.expires <= step.now => State::Ending(Ending::Expired),
-        _ => granted,
-    };
+    match granted {
+        State::Ending(_) => subscription.state = granted,
+        _ if ends => subscription.state = State::Ending(Ending::Unsubscribed(granted.view())),
+        _ if subscription.expires <= step.now => subscription.state = State::Ending(Ending::Expired),
+        _ => subscription.begin_anew(granted, step.now),
+    }
     subscription.reserved = subscription.reserved.max(arrival.cseq.saturating_add(CSEQ_BLOCK));
     remember(step, id, &subscription, None);
     step.put(&usage.subscription(), &subscription, Durability::Durable);
     if !subscription.state.is_ending() {
-        step.host.set_timer(&usage.subscription(), subscription.expires, b"");
+        let end = watcher_info::end(step.configuration, &subscription);
+        step.host.set_timer(&usage.subscription(), end, b"");
         anchor::hold(step, &presentity, subscription.expires);
         watcher_info::happened(step, usage, &subscription, Happening::Arrived);
     }

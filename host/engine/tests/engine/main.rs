@@ -17,6 +17,7 @@ mod identity;
 mod inspection;
 mod posts;
 mod reload;
+mod reload_model;
 mod rows;
 mod sends;
 mod steps;
