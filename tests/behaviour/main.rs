@@ -11,6 +11,7 @@ mod documents;
 mod expiry;
 mod fetch;
 mod header_forms;
+mod inspection;
 mod methods;
 mod notify_failure;
 mod notify_flow;
