@@ -30,4 +30,5 @@ mod torture;
 mod trust;
 mod unsubscribe;
 mod via;
+mod watcher_info;
 mod watchers;
