@@ -14,13 +14,13 @@ use crate::package::Package;
 use crate::ports::{Delivery, Durability, Host, Reply, Verdict};
 use crate::records::{self, Ending, Position, State, Subscription, Transition};
 use crate::relocation::anchor;
-use crate::relocation::passage::{self, Departure};
+use crate::relocation::passage::{self, Departure, Request};
 use crate::relocation::search::Search;
 use crate::sip::cseq::CSeq;
 use crate::sip::dialog::{Dialog, DialogId};
 use crate::sip::event::Event;
 use crate::sip::status::Status;
-use crate::sip::{HeaderBlock, Malformed, Message};
+use crate::sip::{HeaderBlock, Identity, Malformed, Message};
 use crate::step::Step;
 use crate::watcher_info::{self, Happening};
 
@@ -42,7 +42,7 @@ pub fn handle(
     message: &Message<'_>,
     presentity: &Presentity<'_>,
 ) -> Result<Verdict, Refusal> {
-    let asked = Asked::of(host, configuration, message)?;
+    let asked = Asked::of(host, configuration, message, presentity)?;
     let mut step = Step::enter(host, configuration, presentity.partition());
     match DialogId::of(message)? {
         Some(dialog) => renew(&mut step, message, &asked, dialog, Place::Mapped(presentity)),
@@ -62,7 +62,8 @@ pub fn forwarded(
     payload: &[u8],
 ) -> Result<Verdict, Refusal> {
     let search = Search::resume(payload).ok_or(Refusal::NoDialog)?;
-    let asked = Asked::of(host, configuration, message)?;
+    let presentity = Presentity::of(host, configuration, message)?;
+    let asked = Asked::of(host, configuration, message, &presentity)?;
     let dialog = DialogId::of(message)?.ok_or(Refusal::NoDialog)?;
     let mut step = Step::new(host, configuration, partition);
     renew(&mut step, message, &asked, dialog, Place::Searched(search))
@@ -73,13 +74,13 @@ pub fn authorize(
     step: &mut Step<'_>,
     package: Package,
     principal: &Principal,
-    presentity: &Presentity<'_>,
+    presentity: &Identity,
 ) -> State {
-    let decision = match package {
-        Package::Presence => authorization::watch(principal, presentity, step.configuration),
-        Package::Winfo | Package::WinfoOfWinfo => watcher_info::authorize(principal, presentity),
+    let watch = match package {
+        Package::Presence => authorization::watch,
+        Package::Winfo | Package::WinfoOfWinfo => authorization::watch_winfo,
     };
-    match decision {
+    match watch(step.host, step.configuration, principal, presentity) {
         Decision::Allow => State::Active,
         Decision::Confirm => State::Pending,
         Decision::PoliteBlock => State::Polite,
@@ -100,8 +101,9 @@ impl<'m> Asked<'m> {
         host: &mut dyn Host,
         configuration: &Configuration,
         message: &Message<'m>,
+        presentity: &Presentity<'_>,
     ) -> Result<Self, Refusal> {
-        let principal = Principal::of(host, configuration, message)?;
+        let principal = Principal::of(host, configuration, message, presentity)?;
         let event = Event::of(message)?;
         let package = Package::of(&event)?;
         crate::handler::check_require(message)?;
@@ -126,7 +128,7 @@ fn create(
     let dialog = Dialog::create(message, &tag)?;
     let seconds = lifetime::of_subscription(message, step.configuration)?;
     check_content(message, asked.package)?;
-    let state = authorize(step, asked.package, &asked.principal, presentity);
+    let state = authorize(step, asked.package, &asked.principal, &presentity.identity);
     if state.is_ending() {
         let refusal = Refusal::Forbidden("Forbidden");
         let staged = watcher_info::refused(step, asked.package, asked.principal.name());
@@ -163,7 +165,7 @@ fn create(
         step.put(&usage.subscription(), &subscription, Durability::Durable);
         let end = watcher_info::end(step.configuration, &subscription);
         step.host.set_timer(&usage.subscription(), end, b"");
-        anchor::hold(step, presentity.identity.as_str(), subscription.expires);
+        anchor::hold(step, &presentity.identity, subscription.expires);
         watcher_info::happened(step, usage, &subscription, Happening::Subscribed);
         notify(step, usage, &mut subscription, &mut position)?;
     }
@@ -224,15 +226,18 @@ fn renew(
         Place::Mapped(presentity) => stay(step, usage, &kept, subscription, presentity, asked, seconds),
         Place::Searched(_) => {
             // Whom the watcher asked for is what is mapped, whatever the To header names here.
-            let presentity = Presentity::named(step.host, step.configuration, &kept.entity)?;
+            let presentity = Presentity::again(step.host, step.configuration, &kept.entity)?;
             if presentity.partition() == step.partition {
                 return stay(step, usage, &kept, subscription, &presentity, asked, seconds);
             }
             log(step, "subscription renewed to move", &subscription, seconds);
             let departure = Departure {
-                to: presentity.partition().into(),
-                sender: asked.principal.identities().to_vec(),
-                ends: seconds == 0,
+                to: presentity.partition().to_owned().into(),
+                request: Request {
+                    sender: asked.principal.identities().cloned().collect(),
+                    presentity: presentity.identity,
+                    ends: seconds == 0,
+                },
             };
             passage::leave(step, usage, &kept, subscription, &departure);
             Ok(Verdict::Reply(accepted(HeaderBlock::with_capacity(40), seconds)))
@@ -250,7 +255,7 @@ fn stay(
     asked: &Asked<'_>,
     seconds: u32,
 ) -> Result<Verdict, Refusal> {
-    let granted = authorize(step, asked.package, &asked.principal, presentity);
+    let granted = authorize(step, asked.package, &asked.principal, &presentity.identity);
     match granted {
         State::Ending(_) => subscription.state = granted,
         _ if seconds == 0 => subscription.state = State::Ending(Ending::Unsubscribed(granted.view())),
@@ -259,7 +264,7 @@ fn stay(
     if subscription.state.is_ending() {
         subscription.expires = kept.expires;
     } else {
-        anchor::hold(step, presentity.identity.as_str(), subscription.expires);
+        anchor::hold(step, &presentity.identity, subscription.expires);
     }
     let mut position = step.position(usage, kept);
     // A new block costs nothing here, where the record is written durably anyway.

@@ -3,6 +3,8 @@
 
 mod delivery;
 mod fanout;
+mod identities;
+mod inspection;
 mod model;
 mod moving;
 mod moving_model;
@@ -10,6 +12,7 @@ mod publication;
 mod recovery;
 mod scene;
 mod subscription;
+mod tables;
 mod watcher_info;
 mod watcher_model;
 mod watchers;

@@ -25,8 +25,6 @@ pub use document::{next, once};
 pub use ledger::Ledger;
 pub use undecided::{admit, end, fetched, give_up, refused};
 
-use crate::configuration::Decision;
-use crate::identity::{Presentity, Principal};
 use crate::keys::Usage;
 use crate::package::Package;
 use crate::records::Subscription;
@@ -56,12 +54,6 @@ pub enum Happening {
     Left,
     /// It came from another partition and was authorized here. Told as one that was made.
     Arrived,
-}
-
-/// Who may read watcher information: the presentity itself, by its normalized identity
-/// without mapping (WPS-44, RFC 3857 4.6).
-pub fn authorize(principal: &Principal, presentity: &Presentity<'_>) -> Decision {
-    if principal.is(presentity.identity.as_str()) { Decision::Allow } else { Decision::Block }
 }
 
 /// Something happened to a subscription of any package, whose record has been written, or
