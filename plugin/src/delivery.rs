@@ -100,14 +100,15 @@ pub fn advance(
 
 /// Removes a subscription without a word (SUB-26).
 fn forget(step: &mut Step<'_>, usage: Usage, subscription: &Subscription<'_>) {
-    if !subscription.state.is_ending() {
-        watcher_info::happened(step, usage, subscription, Happening::Deactivated);
-    }
     step.host.delete(&usage.subscription(), Durability::Relaxed);
     step.host.delete(&usage.position(), Durability::Relaxed);
     if subscription.expires > step.now {
         step.host.cancel_timer(&usage.subscription());
     }
+    if !subscription.state.is_ending() {
+        watcher_info::happened(step, usage, subscription, Happening::Deactivated);
+    }
+    watcher_info::removed(step, subscription);
     step.tidy(Durability::Relaxed);
 }
 

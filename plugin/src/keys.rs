@@ -15,6 +15,8 @@
 //! | `d` | [`crate::records::Document`]: the composed document | durable |
 //! | `f` | [`crate::records::Fanout`]: a fan-out under way or put off | relaxed |
 //! | `r` | [`crate::records::Rate`]: publications of the running minute | relaxed |
+//! | `u` + watcher + id | a pending or waiting watcher (`watcher_info`) | durable, relaxed at its end |
+//! | `w` + `p` or `w` | what happened to watchers (`watcher_info`) | relaxed |
 //! | `a` | [`crate::relocation::anchor::Anchor`]: where subscriptions to this identity are kept | durable |
 //! | `b` + identity | [`crate::relocation::anchor::Claimed`]: that it was told so | durable |
 //! | `m` + id | [`crate::relocation::passage::Passage`] of a subscription that came or went | durable |
@@ -24,8 +26,8 @@
 //! The secret is eight plain bytes; every other record begins with the number of its schema.
 //!
 //! Timers are named alike: `p`, `s` and `i` + id end a publication or subscription, `n` and `j` + id
-//! end a wait of one subscription, `t` starts the throttled rest of a fan-out, `u` takes out of the
-//! document what ends by itself (`until`).
+//! end a wait of one subscription, `u` + watcher + id ends the waiting state, `t` starts the throttled rest
+//! of a fan-out, `e` takes out of the document what ends by itself (`until`).
 
 /// A publication.
 pub const PUBLICATION: u8 = b'p';
@@ -37,6 +39,10 @@ pub const POSITION: u8 = b'n';
 pub const WINFO_SUBSCRIPTION: u8 = b'i';
 /// Where a subscription to watcher information stands.
 pub const WINFO_POSITION: u8 = b'j';
+/// A watcher whom nobody has decided on; eight bytes that stand for its identity and its id follow.
+pub const UNDECIDED: u8 = b'u';
+/// What happened to watchers; a byte that stands for the package follows.
+pub const LEDGER: u8 = b'w';
 /// The composed document.
 pub const DOCUMENT: &[u8] = b"d";
 /// The fan-out.
@@ -56,7 +62,7 @@ pub const SECRET: &[u8] = b"k";
 /// Name of the timer of throttled notifications.
 pub const THROTTLE_TIMER: &[u8] = b"t";
 /// Name of the timer of what ends by itself in the document.
-pub const UNTIL_TIMER: &[u8] = b"u";
+pub const UNTIL_TIMER: &[u8] = b"e";
 
 /// First bytes of keys and what the operator calls the records behind them.
 pub const KINDS: &[(u8, &str)] = &[
@@ -65,6 +71,8 @@ pub const KINDS: &[(u8, &str)] = &[
     (POSITION, "position"),
     (WINFO_SUBSCRIPTION, "winfo_subscription"),
     (WINFO_POSITION, "winfo_position"),
+    (UNDECIDED, "undecided"),
+    (LEDGER, "ledger"),
     (b'd', "document"),
     (b'f', "fanout"),
     (b'r', "rate"),

@@ -40,6 +40,7 @@ pub fn build(
             headers.line("Subscription-State", "terminated;reason=timeout")
         }
         State::Ending(Ending::Rejected) => headers.line("Subscription-State", "terminated;reason=rejected"),
+        State::Ending(Ending::GivenUp) => headers.line("Subscription-State", "terminated;reason=giveup"),
     };
     let Content { media, body } = content;
     if !body.is_empty() {

@@ -4,10 +4,17 @@
 mod composition;
 mod delivery;
 mod fanout;
+mod identities;
+mod inspection;
 mod model;
 mod moving;
 mod moving_model;
+mod moving_watchers;
 mod publication;
 mod recovery;
 mod scene;
 mod subscription;
+mod tables;
+mod watcher_info;
+mod watcher_model;
+mod watchers;
