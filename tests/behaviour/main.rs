@@ -32,4 +32,5 @@ mod torture;
 mod trust;
 mod unsubscribe;
 mod via;
+mod watcher_info;
 mod watchers;
