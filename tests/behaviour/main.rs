@@ -12,6 +12,7 @@ mod expiry;
 mod fetch;
 mod header_forms;
 mod methods;
+mod moves;
 mod notify_failure;
 mod notify_flow;
 mod operations;
