@@ -7,7 +7,8 @@ use crate::handler::Presence;
 use crate::keys::{LEDGER, UNDECIDED, WINFO_POSITION, WINFO_SUBSCRIPTION};
 
 /// Watchers have to wait for a decision.
-const CONFIRM: &str = r#"{"presence":{"domains":["example.com"]},"rules":{"enabled":true}}"#;
+const CONFIRM: &str =
+    r#"{"presence":{"domains":["example.com"]},"identity":{"map":true},"rules":{"enabled":true}}"#;
 const BLOCK: &str = r#"{"presence":{"domains":["example.com"]},"rules":{"enabled":true,"default":"block"}}"#;
 const POLITE: &str =
     r#"{"presence":{"domains":["example.com"]},"rules":{"enabled":true,"default":"polite-block"}}"#;
