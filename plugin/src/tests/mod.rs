@@ -8,6 +8,7 @@ mod inspection;
 mod model;
 mod moving;
 mod moving_model;
+mod moving_watchers;
 mod publication;
 mod recovery;
 mod scene;
