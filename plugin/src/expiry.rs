@@ -19,8 +19,9 @@ pub fn publication(step: &mut Step<'_>, id: Id) {
         step.host.set_timer(&key, expires, b"");
         return;
     }
-    step.trace("publication expired", || vec![("publication", id.hex())]);
-    publication::remove(step, id);
+    for gone in publication::expire(step) {
+        step.trace("publication expired", || vec![("publication", gone.hex())]);
+    }
 }
 
 /// The timer of a subscription fired. What it writes is relaxed: a crash that takes it back

@@ -175,16 +175,43 @@ fn store(
     Ok(())
 }
 
-/// The end of a publication, by its publisher or by time (PUB-13, PUB-21). Watchers learn
-/// of it if it makes a difference.
-pub fn remove(step: &mut Step<'_>, id: Id) {
-    let key = id.key(keys::PUBLICATION);
-    step.host.delete(&key, Durability::Durable);
-    step.host.cancel_timer(&key);
+/// The end of a publication by its publisher (PUB-13). Watchers learn of it if it makes a
+/// difference.
+fn remove(step: &mut Step<'_>, id: Id) {
+    forget(step, &id.key(keys::PUBLICATION));
+    follow(step, Change::Remove(id));
+}
+
+/// The end of every publication whose time is over (PUB-21), all at once: what ends at one instant is
+/// told in one NOTIFY, and none of it is shown until the throttle lets the next one through.
+/// Gives their ids.
+pub fn expire(step: &mut Step<'_>) -> Vec<Id> {
+    let mut gone = Vec::new();
+    for (key, record) in step.host.scan(&[keys::PUBLICATION], None, SCAN) {
+        // A record that cannot be read has no claim to stay.
+        let expires = records::decode::<Publication>(&record).map_or(0, |publication| publication.expires);
+        if expires <= step.now {
+            forget(step, &key);
+            gone.extend(Id::of_key(&key));
+        }
+    }
+    if !gone.is_empty() {
+        follow(step, Change::Expired);
+    }
+    gone
+}
+
+fn forget(step: &mut Step<'_>, key: &[u8]) {
+    step.host.delete(key, Durability::Durable);
+    step.host.cancel_timer(key);
+}
+
+/// Publications have gone: the document follows, or goes with them.
+fn follow(step: &mut Step<'_>, change: Change<'_>) {
     if step.is_empty(keys::PUBLICATION) && step.is_empty(keys::SUBSCRIPTION) {
         step.tidy(Durability::Durable);
     } else {
-        compose(step, Change::Remove(id));
+        compose(step, change);
     }
 }
 
@@ -197,18 +224,21 @@ pub fn until(step: &mut Step<'_>) {
 enum Change<'a> {
     Put(Id, Publication, &'a StoredDocument),
     Remove(Id),
+    /// Any number of publications went.
+    Expired,
     Time,
 }
 
 /// Brings the document up to date and, if that makes a difference, sends it to the watchers.
 fn compose(step: &mut Step<'_>, change: Change<'_>) {
     let (policy, now) = (step.configuration.composition, step.now);
-    let changed = step.assembly().map(|assembly| match change {
+    let changed = step.assembly().and_then(|assembly| match change {
         Change::Put(id, publication, document) => {
-            assembly.update(&policy, &[source(id, &publication, document)], None, now)
+            Some(assembly.update(&policy, &[source(id, &publication, document)], None, now))
         }
-        Change::Remove(id) => assembly.update(&policy, &[], Some(name(id)), now),
-        Change::Time => assembly.update(&policy, &[], None, now),
+        Change::Remove(id) => Some(assembly.update(&policy, &[], Some(name(id)), now)),
+        Change::Expired => None,
+        Change::Time => Some(assembly.update(&policy, &[], None, now)),
     });
     let assembled = changed.unwrap_or_else(|| {
         let all = live(step);
