@@ -49,7 +49,10 @@ fn the_publications_and_watchers_of_a_presentity_are_told() {
 
     subscription.unsubscribe();
     subscription.notify().expect_end("timeout");
-    assert_eq!(get(&server, "/presentity?uri=sip:al@example.com")["subscriptions"]["presence"]["total"], 0);
+    // It is kept until the answer to the last NOTIFY has been handled.
+    server.wait_metrics("the end of the subscription", |_| {
+        get(&server, "/presentity?uri=sip:al@example.com")["subscriptions"]["presence"]["total"] == 0
+    });
     assert_eq!(get(&server, "/presentity?uri=sip:nobody@example.com")["publications"]["total"], 0);
     let (status, problem) = server.admin().call("GET", "/presentity?uri=nonsense");
     assert!(status == 400 && problem.contains("problems"), "{status} {problem}");
