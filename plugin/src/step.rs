@@ -7,7 +7,8 @@ use crate::composition::{self, Composed};
 use crate::configuration::Configuration;
 use crate::keys::{self, Id, Usage};
 use crate::ports::{Durability, Host, Instant, Level};
-use crate::records::{self, Fanout, InFlight, Position, Subscription};
+use crate::presentation;
+use crate::records::{self, Fanout, Held, InFlight, Position, Subscription};
 
 /// A NOTIFY of which nothing was heard for this long has been forgotten by a host: Timer F
 /// (RFC 3261 17.1.2.2) would have told after 32 s.
@@ -58,6 +59,8 @@ pub struct Step<'a> {
     /// Documents rendered in this step, by entity. Watchers of a presentity mostly know it
     /// under one URI, so this is hardly ever more than one.
     rendered: Vec<(String, Vec<u8>)>,
+    /// What was found out for watchers who are shown the document.
+    pub presentation: presentation::Cache,
 }
 
 impl<'a> Step<'a> {
@@ -73,6 +76,7 @@ impl<'a> Step<'a> {
             traced: None,
             document: None,
             rendered: Vec::new(),
+            presentation: presentation::Cache::default(),
         }
     }
 
@@ -142,6 +146,8 @@ impl<'a> Step<'a> {
         }
         self.host.delete(keys::DOCUMENT, durability);
         self.host.delete(keys::SECRET, durability);
+        self.host.delete(keys::FORMER, durability);
+        self.presentation = presentation::Cache::default();
         self.document = None;
         self.rendered.clear();
     }
@@ -173,6 +179,7 @@ impl<'a> Step<'a> {
                 version: None,
                 in_flight: None,
                 documents: subscription.reserved,
+                held: Held::default(),
                 owed: true,
                 not_before: 0,
             };
@@ -183,6 +190,7 @@ impl<'a> Step<'a> {
             position.cseq = position.cseq.max(subscription.reserved);
             // No more documents than NOTIFYs were sent.
             position.documents = position.documents.max(subscription.reserved);
+            position.held = position.held.in_doubt();
         }
         let forgotten = |sent: InFlight| crashed || sent.since + FORGOTTEN <= self.now;
         if position.in_flight.is_some_and(forgotten) {

@@ -1,11 +1,13 @@
 //! Behaviour of the presence logic over a host in memory. Each test names the requirement
 //! row or RFC section that it shows.
 
+mod conditional;
 mod delivery;
 mod fanout;
 mod model;
 mod moving;
 mod moving_model;
+mod partial;
 mod publication;
 mod recovery;
 mod scene;
