@@ -65,15 +65,19 @@ pub fn advance(
     }
     let current = content::version(step, subscription.package);
     let unasked = !subscription.state.is_ending() && !position.owed;
-    if unasked && (subscription.state != State::Active || position.version == Some(current)) {
-        return Progress::Quiet;
-    }
-    if unasked && position.held.condition == Condition::Always {
-        return Progress::Quiet;
+    let condition = position.held.condition;
+    if unasked {
+        let known = subscription.state != State::Active || position.version == Some(current);
+        if known || condition == Condition::Always {
+            return Progress::Quiet;
+        }
+        if condition == Condition::Never && step.now < position.not_before {
+            return Progress::Wait(position.not_before);
+        }
     }
     let shown = content::show(step, subscription, true);
     let tag = content::tag(step, subscription, &shown);
-    let suppressed = position.held.condition.holds(tag.as_ref());
+    let suppressed = condition.holds(tag.as_ref());
     if unasked {
         if suppressed {
             return Progress::Quiet;
@@ -186,7 +190,7 @@ pub fn outcome(step: &mut Step<'_>, token: &[u8], outcome: &Outcome<'_>) {
             if matches!(outcome, Outcome::Failed(Failure::Paused(_))) {
                 // It never left, so the next one takes its numbers.
                 position.cseq -= 1;
-                position.documents -= u32::from(answered.numbered);
+                position.documents = position.documents.saturating_sub(answered.numbered.into());
             }
             let stale = position.version != Some(content::version(step, subscription.package));
             failed(step, usage, &mut position, wait);
