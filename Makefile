@@ -42,8 +42,8 @@ bench: build peers ## Rollcall and Kamailio side by side under the same load
 	$(RELEASE)/rollcall-bench --server $(RELEASE)/rollcall
 
 .PHONY: bench-parts
-bench-parts: toolchain ## What each part of a step costs: SIP, boundary, logic, documents, storage
-	$(CARGO) bench --workspace --locked --bench request --bench step --bench steps --bench documents --bench engine
+bench-parts: toolchain ## What each part of a step costs: SIP, boundary, logic, documents, tables, storage
+	$(CARGO) bench --workspace --locked --bench request --bench step --bench tables --bench steps --bench documents --bench engine
 
 .PHONY: fuzz
 fuzz: ## Fuzz each parser for FUZZ_SECONDS (default 60) with a nightly compiler

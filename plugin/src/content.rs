@@ -38,7 +38,7 @@ pub fn version(step: &mut Step<'_>, package: Package) -> u64 {
 pub fn interval(step: &Step<'_>, package: Package) -> Instant {
     match package {
         Package::Presence => step.configuration.notify_interval,
-        Package::Winfo | Package::WinfoOfWinfo => watcher_info::INTERVAL,
+        Package::Winfo | Package::WinfoOfWinfo => step.configuration.winfo.interval,
     }
 }
 

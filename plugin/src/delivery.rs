@@ -124,14 +124,15 @@ pub fn advance(
 
 /// Removes a subscription without a word (SUB-26).
 pub fn forget(step: &mut Step<'_>, usage: Usage, subscription: &Subscription<'_>, durability: Durability) {
-    if !subscription.state.is_ending() {
-        watcher_info::happened(step, usage, subscription, Happening::Deactivated);
-    }
     step.host.delete(&usage.subscription(), durability);
     step.host.delete(&usage.position(), durability);
     if subscription.expires > step.now {
         step.host.cancel_timer(&usage.subscription());
     }
+    if !subscription.state.is_ending() {
+        watcher_info::happened(step, usage, subscription, Happening::Deactivated);
+    }
+    watcher_info::removed(step, subscription);
     step.tidy(durability);
 }
 

@@ -39,6 +39,8 @@ pub enum Refusal {
     BadEvent,
     /// 500 with Retry-After: the subscription is on its way to another partition.
     Moving,
+    /// 500: the site's identity rules fail.
+    IdentityRules,
     /// 500: CSeq lower than that of an earlier request (RFC 3261 12.2.2).
     OutOfOrder,
     /// 500: it could not be done; the text becomes the reason phrase.
@@ -78,7 +80,9 @@ impl Refusal {
             Self::TooBrief(_) => Status::INTERVAL_TOO_BRIEF,
             Self::NoDialog => Status::CALL_DOES_NOT_EXIST,
             Self::BadEvent => Status::BAD_EVENT,
-            Self::OutOfOrder | Self::Moving | Self::Failed(_) => Status::SERVER_INTERNAL_ERROR,
+            Self::IdentityRules | Self::OutOfOrder | Self::Moving | Self::Failed(_) => {
+                Status::SERVER_INTERNAL_ERROR
+            }
             Self::Busy(_) => Status::SERVICE_UNAVAILABLE,
         }
     }
@@ -106,6 +110,9 @@ impl Refusal {
             }
             Self::BadEvent => {
                 headers.line("Allow-Events", ALLOW_EVENTS);
+            }
+            Self::IdentityRules => {
+                headers.number("Retry-After", 10);
             }
             Self::OutOfOrder => reason = "CSeq Out of Order".to_owned(),
             Self::Moving => {

@@ -33,14 +33,20 @@ pub fn subscription(step: &mut Step<'_>, usage: Usage) {
     if subscription.state.is_ending() {
         return;
     }
-    if subscription.expires > step.now {
-        step.host.set_timer(&key, subscription.expires, b"");
+    let end = watcher_info::end(step.configuration, &subscription);
+    if end > step.now {
+        step.host.set_timer(&key, end, b"");
         return;
     }
-    subscription.state = State::Ending(Ending::Expired);
+    let (ending, what) = if subscription.expires > step.now {
+        (Ending::GivenUp, Happening::GivenUp)
+    } else {
+        (Ending::Expired, Happening::TimedOut)
+    };
+    subscription.state = State::Ending(ending);
     step.trace("subscription expired", || vec![("watcher", subscription.watcher.to_string())]);
     step.put(&key, &subscription, Durability::Relaxed);
-    watcher_info::happened(step, usage, &subscription, Happening::TimedOut);
+    watcher_info::happened(step, usage, &subscription, what);
     let mut position = step.position(usage, &subscription);
     if delivery::advance(step, usage, &mut subscription, &mut position) == Progress::Sent {
         step.put_position(usage, &position, Durability::Relaxed);

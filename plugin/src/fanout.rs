@@ -129,11 +129,15 @@ fn pass(step: &mut Step<'_>, sweep: &mut Sweep, limit: u32) -> bool {
         }
         sweep.cursor = Some(id);
         let Some(mut subscription) = records::decode::<Subscription<'_>>(record) else { continue };
+        let usage = Usage::watcher(id);
         if subscription.expires <= step.now && !subscription.state.is_ending() {
-            // Its timer ends it.
+            // Its timer ends it. A crash may have brought back a subscription that was removed, and not
+            // the timer that then found nothing.
+            if sweep.recovering.is_some() {
+                step.host.set_timer(key, subscription.expires, b"");
+            }
             continue;
         }
-        let usage = Usage::watcher(id);
         let mut position = match positions.find(key) {
             Found::Is(bytes) => step.position_from(Some(bytes), &subscription),
             Found::IsNot => step.position_from(None, &subscription),

@@ -54,6 +54,12 @@ impl Presence {
         Configuration::parse(json).map(|configuration| Self { configuration })
     }
 
+    /// The configuration.
+    #[must_use]
+    pub fn configuration(&self) -> &Configuration {
+        &self.configuration
+    }
+
     /// A request arrived.
     pub fn on_request(&self, host: &mut dyn Host, message: &Message<'_>) -> Verdict {
         let verdict = match message.method() {
@@ -113,6 +119,7 @@ impl Presence {
                 expiry::subscription(&mut step, usage);
             }
             (keys::POSITION | keys::WINFO_POSITION, _, Some(usage)) => delivery::retry(&mut step, usage),
+            (keys::UNDECIDED, ..) => watcher_info::give_up(&mut step, name),
             _ if name == keys::THROTTLE_TIMER => fanout::throttle_ended(&mut step),
             _ => step.host.log(Level::Warn, "timer of an unknown name ignored", &[("presentity", partition)]),
         }
@@ -174,14 +181,15 @@ impl Presence {
         if service == Service::UnknownScheme {
             return Err(Refusal::UnsupportedScheme);
         }
-        let presentity = Presentity::of(host, &self.configuration, message)?;
-        if service == Service::Elsewhere && presentity.tag.is_some() && message.method() == "SUBSCRIBE" {
+        let to = Presentity::to(message)?;
+        if service == Service::Elsewhere && to.tag().is_some() && message.method() == "SUBSCRIBE" {
             // In a dialog the Request-URI is our Contact; To still names the presentity.
-            service = presentity.service(&self.configuration);
+            service = Service::of(&to.uri, &self.configuration);
         }
         if service != Service::Here {
             return Ok(Verdict::Pass);
         }
+        let presentity = Presentity::named(host, &self.configuration, &to)?;
         handle(host, &self.configuration, message, &presentity)
     }
 

@@ -17,6 +17,8 @@
 //! | `o` + id | what the publisher of `p` + id holds, if it sends changes | durable |
 //! | `f` | [`crate::records::Fanout`]: a fan-out under way or put off | relaxed |
 //! | `r` | [`crate::records::Rate`]: publications of the running minute | relaxed |
+//! | `u` + watcher + id | a pending or waiting watcher (`watcher_info`) | durable, relaxed at its end |
+//! | `w` + `p` or `w` | what happened to watchers (`watcher_info`) | relaxed |
 //! | `a` | [`crate::relocation::anchor::Anchor`]: where subscriptions to this identity are kept | durable |
 //! | `b` + identity | [`crate::relocation::anchor::Claimed`]: that it was told so | durable |
 //! | `m` + id | [`crate::relocation::passage::Passage`] of a subscription that came or went | durable |
@@ -27,7 +29,7 @@
 //! begins with the number of its schema.
 //!
 //! Timers are named alike: `p`, `s` and `i` + id end a publication or subscription, `n` and `j` + id
-//! end a wait of one subscription, `t` starts the throttled rest of a fan-out.
+//! end a wait of one subscription, `u` + watcher + id ends the waiting state, `t` starts the throttled rest of a fan-out.
 
 /// A publication.
 pub const PUBLICATION: u8 = b'p';
@@ -39,6 +41,10 @@ pub const POSITION: u8 = b'n';
 pub const WINFO_SUBSCRIPTION: u8 = b'i';
 /// Where a subscription to watcher information stands.
 pub const WINFO_POSITION: u8 = b'j';
+/// A watcher whom nobody has decided on; eight bytes that stand for its identity and its id follow.
+pub const UNDECIDED: u8 = b'u';
+/// What happened to watchers; a byte that stands for the package follows.
+pub const LEDGER: u8 = b'w';
 /// The composed document.
 pub const DOCUMENT: &[u8] = b"d";
 /// The fan-out.
@@ -69,6 +75,8 @@ pub const KINDS: &[(u8, &str)] = &[
     (POSITION, "position"),
     (WINFO_SUBSCRIPTION, "winfo_subscription"),
     (WINFO_POSITION, "winfo_position"),
+    (UNDECIDED, "undecided"),
+    (LEDGER, "ledger"),
     (b'd', "document"),
     (b'f', "fanout"),
     (b'r', "rate"),

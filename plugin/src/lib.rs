@@ -7,10 +7,13 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+pub mod authorization;
 pub mod composition;
 pub mod configuration;
 pub mod errors;
+pub mod identity;
 pub mod keys;
+pub mod lists;
 pub mod patch;
 pub mod pidf;
 pub mod pidf_diff;
@@ -22,7 +25,6 @@ pub mod xml;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;
 
-mod authorization;
 #[cfg(target_family = "wasm")]
 mod boundary;
 mod conditional;
@@ -34,7 +36,6 @@ mod expiry;
 mod fanout;
 mod former;
 mod handler;
-mod identity;
 mod inspection;
 mod lifetime;
 mod media;

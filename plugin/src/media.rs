@@ -69,3 +69,19 @@ pub fn body<'a>(
     }
     Err(if known.is_some() { Refusal::UnsupportedEncoding } else { Refusal::UnsupportedMedia(accept) })
 }
+
+/// A watcher accepts what is sent to it. Without an Accept header the package's own type is
+/// taken for granted (RFC 3856 6.5, RFC 3857 4.5, SUB-10, SUB-11, WIN-02).
+///
+/// # Errors
+/// 406 if it does not.
+pub fn check_accept(message: &Message<'_>, media: &str) -> Result<(), Refusal> {
+    if !message.has(HeaderName::Accept) {
+        return Ok(());
+    }
+    let accept = Accept::of(message)?.ok_or(Malformed("Accept"))?;
+    match accept.quality(&MediaType::parse(media)?) {
+        Some(_) => Ok(()),
+        None => Err(Refusal::NotAcceptable),
+    }
+}

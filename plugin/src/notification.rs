@@ -43,6 +43,7 @@ pub fn build(
             headers.line("Subscription-State", "terminated;reason=timeout")
         }
         State::Ending(Ending::Rejected) => headers.line("Subscription-State", "terminated;reason=rejected"),
+        State::Ending(Ending::GivenUp) => headers.line("Subscription-State", "terminated;reason=giveup"),
     };
     if let Some(tag) = tag {
         headers.line("SIP-ETag", &tag.text());

@@ -18,17 +18,43 @@ pub enum Package {
 }
 
 impl Package {
-    /// The packages served, as an Allow-Events header names them (RFC 6665 8.2.2).
-    pub const NAMES: &'static [&'static str] = &["presence"];
+    /// The packages served, templates included.
+    pub const NAMES: &'static [&'static str] = &["presence", "presence.winfo", "presence.winfo.winfo"];
 
     /// The package that a request names.
     ///
     /// # Errors
-    /// 489 for any other.
+    /// 489 for any other; 403 for watchers of watchers of watchers and deeper (RFC 3857 4.6).
     pub fn of(event: &Event<'_>) -> Result<Self, Refusal> {
         match event.package {
             "presence" => Ok(Self::Presence),
+            "presence.winfo" => Ok(Self::Winfo),
+            "presence.winfo.winfo" => Ok(Self::WinfoOfWinfo),
+            _ if event.base() == "presence" && event.templates().all(|template| template == "winfo") => {
+                Err(Refusal::Forbidden("Too Many Templates"))
+            }
             _ => Err(Refusal::BadEvent),
+        }
+    }
+
+    /// The package whose subscriptions a winfo package tells of: its name less the last
+    /// template (RFC 3857 4.7).
+    #[must_use]
+    pub fn inner(self) -> Option<Self> {
+        match self {
+            Self::Presence => None,
+            Self::Winfo => Some(Self::Presence),
+            Self::WinfoOfWinfo => Some(Self::Winfo),
+        }
+    }
+
+    /// The winfo package that tells of this package's subscriptions, if one is served.
+    #[must_use]
+    pub fn winfo(self) -> Option<Self> {
+        match self {
+            Self::Presence => Some(Self::Winfo),
+            Self::Winfo => Some(Self::WinfoOfWinfo),
+            Self::WinfoOfWinfo => None,
         }
     }
 

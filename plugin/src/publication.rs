@@ -34,8 +34,8 @@ pub fn handle(
     message: &Message<'_>,
     presentity: &Presentity<'_>,
 ) -> Result<Verdict, Refusal> {
-    let principal = Principal::of(host, configuration, message)?;
-    authorization::publish(&principal, presentity)?;
+    let principal = Principal::of(host, configuration, message, presentity)?;
+    authorization::publish(host, configuration, &principal, presentity)?;
     if Event::of(message)?.package != "presence" {
         return Err(Refusal::BadEvent);
     }

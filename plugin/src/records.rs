@@ -71,6 +71,19 @@ pub enum Ending {
     Expired,
     /// No longer authorized.
     Rejected,
+    /// Nobody decided on it for too long.
+    GivenUp,
+}
+
+/// What brought a live subscription to its state (RFC 3857 4.7.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Transition {
+    /// It was made.
+    Subscribed,
+    /// It was pending and then authorized.
+    Approved,
+    /// It was active and has been pending since then.
+    Suspended(Instant),
 }
 
 /// What a watcher gets to see.
@@ -92,9 +105,9 @@ impl State {
             Self::Active => View::Full,
             Self::Polite => View::Neutral,
             Self::Ending(Ending::Unsubscribed(view)) => view,
-            Self::Pending | Self::Leaving(_) | Self::Ending(Ending::Expired | Ending::Rejected) => {
-                View::Nothing
-            }
+            Self::Pending
+            | Self::Leaving(_)
+            | Self::Ending(Ending::Expired | Ending::Rejected | Ending::GivenUp) => View::Nothing,
         }
     }
 
@@ -102,6 +115,12 @@ impl State {
     #[must_use]
     pub fn is_unsubscribed(self) -> bool {
         matches!(self, Self::Ending(Ending::Unsubscribed(_)))
+    }
+
+    /// True if nobody has decided.
+    #[must_use]
+    pub fn is_pending(self) -> bool {
+        matches!(self, Self::Pending | Self::Leaving(View::Nothing))
     }
 
     /// True if the subscription is over.
@@ -136,6 +155,8 @@ pub struct Subscription<'a> {
     pub expires: Instant,
     /// What became of it.
     pub state: State,
+    /// What brought it there, while it lives.
+    pub transition: Transition,
     /// Our CSeq numbers up to this one may have been used, whatever the position says.
     pub reserved: u32,
     /// How often it moved to another partition.
@@ -165,6 +186,35 @@ impl Held {
     }
 }
 
+impl Subscription<'_> {
+    /// Takes a decision on a live subscription; `state` is a live one, too.
+    pub fn decide(&mut self, state: State, now: Instant) {
+        match (self.state.is_pending(), state.is_pending()) {
+            (true, false) => self.transition = Transition::Approved,
+            (false, true) => self.transition = Transition::Suspended(now),
+            _ => {}
+        }
+        self.state = state;
+    }
+
+    /// Takes the decision on a subscription that came from another partition.
+    pub fn begin_anew(&mut self, state: State, now: Instant) {
+        let pending = state.is_pending();
+        self.transition = if pending { Transition::Suspended(now) } else { Transition::Subscribed };
+        self.state = state;
+    }
+
+    /// Since when it is pending; none if it is not.
+    #[must_use]
+    pub fn pending_since(&self) -> Option<Instant> {
+        match (self.state, self.transition) {
+            (State::Pending, Transition::Suspended(since)) => Some(since),
+            (State::Pending, _) => Some(self.created),
+            _ => None,
+        }
+    }
+}
+
 /// A NOTIFY that has no final response yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InFlight {
@@ -189,7 +239,7 @@ pub struct Position {
     pub version: Option<u64>,
     /// The latest NOTIFY, while it is unanswered.
     pub in_flight: Option<InFlight>,
-    /// Documents sent so far that count themselves: watcher information and partial presence.
+    /// Documents sent so far that count themselves: partial presence. Watcher information goes by `cseq`.
     pub documents: u32,
     /// What the watcher holds.
     pub held: Held,
@@ -292,6 +342,7 @@ mod tests {
             created: 5,
             expires: 9,
             state: State::Ending(Ending::Unsubscribed(View::Neutral)),
+            transition: Transition::Approved,
             reserved: 256,
             moves: 0,
         };

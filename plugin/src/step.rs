@@ -6,6 +6,7 @@ use serde::Serialize;
 use crate::composition::{self, Composed};
 use crate::configuration::Configuration;
 use crate::keys::{self, Id, Usage};
+use crate::package::Package;
 use crate::ports::{Durability, Host, Instant, Level};
 use crate::presentation;
 use crate::records::{self, Fanout, Held, InFlight, Position, Subscription};
@@ -191,6 +192,8 @@ impl<'a> Step<'a> {
             // No more documents than NOTIFYs were sent.
             position.documents = position.documents.max(subscription.reserved);
             position.held = position.held.in_doubt();
+            // What watcher information told may have been taken back with it: it is told anew.
+            position.owed |= subscription.package != Package::Presence;
         }
         let forgotten = |sent: InFlight| crashed || sent.since + FORGOTTEN <= self.now;
         if position.in_flight.is_some_and(forgotten) {

@@ -13,15 +13,15 @@ use crate::media::{self, Format};
 use crate::notification;
 use crate::package::Package;
 use crate::ports::{Delivery, Durability, Host, Reply, Verdict};
-use crate::records::{self, Ending, Held, Position, State, Subscription, View};
+use crate::records::{self, Ending, Held, Position, State, Subscription, Transition};
 use crate::relocation::anchor;
-use crate::relocation::passage::{self, Departure};
+use crate::relocation::passage::{self, Departure, Request};
 use crate::relocation::search::Search;
 use crate::sip::cseq::CSeq;
 use crate::sip::dialog::{Dialog, DialogId};
 use crate::sip::event::Event;
 use crate::sip::status::Status;
-use crate::sip::{HeaderBlock, Malformed, Message};
+use crate::sip::{HeaderBlock, Identity, Malformed, Message};
 use crate::step::Step;
 use crate::watcher_info::{self, Happening};
 
@@ -44,7 +44,7 @@ pub fn handle(
     message: &Message<'_>,
     presentity: &Presentity<'_>,
 ) -> Result<Verdict, Refusal> {
-    let asked = Asked::of(host, configuration, message)?;
+    let asked = Asked::of(host, configuration, message, presentity)?;
     let mut step = Step::enter(host, configuration, presentity.partition());
     match DialogId::of(message)? {
         Some(dialog) => renew(&mut step, message, &asked, dialog, Place::Mapped(presentity)),
@@ -64,7 +64,8 @@ pub fn forwarded(
     payload: &[u8],
 ) -> Result<Verdict, Refusal> {
     let search = Search::resume(payload).ok_or(Refusal::NoDialog)?;
-    let asked = Asked::of(host, configuration, message)?;
+    let presentity = Presentity::of(host, configuration, message)?;
+    let asked = Asked::of(host, configuration, message, &presentity)?;
     let dialog = DialogId::of(message)?.ok_or(Refusal::NoDialog)?;
     let mut step = Step::new(host, configuration, partition);
     renew(&mut step, message, &asked, dialog, Place::Searched(search))
@@ -73,11 +74,15 @@ pub fn forwarded(
 /// What a watcher of a package is granted.
 pub fn authorize(
     step: &mut Step<'_>,
-    _package: Package,
+    package: Package,
     principal: &Principal,
-    presentity: &Presentity<'_>,
+    presentity: &Identity,
 ) -> State {
-    match authorization::watch(principal, presentity, step.configuration) {
+    let watch = match package {
+        Package::Presence => authorization::watch,
+        Package::Winfo | Package::WinfoOfWinfo => authorization::watch_winfo,
+    };
+    match watch(step.host, step.configuration, principal, presentity) {
         Decision::Allow => State::Active,
         Decision::Confirm => State::Pending,
         Decision::PoliteBlock => State::Polite,
@@ -98,8 +103,9 @@ impl<'m> Asked<'m> {
         host: &mut dyn Host,
         configuration: &Configuration,
         message: &Message<'m>,
+        presentity: &Presentity<'_>,
     ) -> Result<Self, Refusal> {
-        let principal = Principal::of(host, configuration, message)?;
+        let principal = Principal::of(host, configuration, message, presentity)?;
         let event = Event::of(message)?;
         let package = Package::of(&event)?;
         crate::handler::check_require(message)?;
@@ -124,10 +130,12 @@ fn create(
     let tag = usage.id.hex();
     let dialog = Dialog::create(message, &tag)?;
     let seconds = lifetime::of_subscription(message, step.configuration)?;
-    let format = check_content(message)?;
-    let state = authorize(step, asked.package, &asked.principal, presentity);
+    let format = check_content(message, asked.package)?;
+    let state = authorize(step, asked.package, &asked.principal, &presentity.identity);
     if state.is_ending() {
-        return Err(Refusal::Forbidden("Forbidden"));
+        let refusal = Refusal::Forbidden("Forbidden");
+        let staged = watcher_info::refused(step, asked.package, asked.principal.name());
+        return if staged { Ok(refusal.into_reply()) } else { Err(refusal) };
     }
     let mut subscription = Subscription {
         dialog,
@@ -139,10 +147,13 @@ fn create(
         created: step.now,
         expires: lifetime::end(step.now, seconds),
         state,
+        transition: Transition::Subscribed,
         reserved: CSEQ_BLOCK,
         moves: 0,
     };
+    watcher_info::admit(step, &subscription, seconds == 0)?;
     if seconds == 0 {
+        watcher_info::fetched(step, usage.id, &subscription);
         subscription.state = State::Ending(Ending::Unsubscribed(state.view()));
         fetch(step, &subscription, asked.condition)?;
     } else {
@@ -157,8 +168,9 @@ fn create(
             not_before: 0,
         };
         step.put(&usage.subscription(), &subscription, Durability::Durable);
-        step.host.set_timer(&usage.subscription(), subscription.expires, b"");
-        anchor::hold(step, presentity.identity.as_str(), subscription.expires);
+        let end = watcher_info::end(step.configuration, &subscription);
+        step.host.set_timer(&usage.subscription(), end, b"");
+        anchor::hold(step, &presentity.identity, subscription.expires);
         watcher_info::happened(step, usage, &subscription, Happening::Subscribed);
         notify(step, usage, &mut subscription, &mut position)?;
     }
@@ -214,7 +226,7 @@ fn renew(
         return Err(Refusal::Forbidden("Not the Subscriber"));
     }
     let seconds = lifetime::of_subscription(message, step.configuration)?;
-    subscription.format = check_content(message)?;
+    subscription.format = check_content(message, asked.package)?;
     subscription.dialog.refresh_target(message)?;
     if seconds > 0 {
         subscription.expires = lifetime::end(step.now, seconds);
@@ -224,15 +236,18 @@ fn renew(
         Place::Mapped(presentity) => stay(step, usage, &kept, subscription, presentity, asked, seconds),
         Place::Searched(_) => {
             // Whom the watcher asked for is what is mapped, whatever the To header names here.
-            let presentity = Presentity::named(step.host, step.configuration, &kept.entity)?;
+            let presentity = Presentity::again(step.host, step.configuration, &kept.entity)?;
             if presentity.partition() == step.partition {
                 return stay(step, usage, &kept, subscription, &presentity, asked, seconds);
             }
             log(step, "subscription renewed to move", &subscription, seconds);
             let departure = Departure {
-                to: presentity.partition().into(),
-                sender: asked.principal.identities().to_vec(),
-                ends: seconds == 0,
+                to: presentity.partition().to_owned().into(),
+                request: Request {
+                    sender: asked.principal.identities().cloned().collect(),
+                    presentity: presentity.identity,
+                    ends: seconds == 0,
+                },
             };
             passage::leave(step, usage, &kept, subscription, &departure);
             Ok(Verdict::Reply(accepted(Status::OK, HeaderBlock::with_capacity(40), seconds)))
@@ -250,16 +265,16 @@ fn stay(
     asked: &Asked<'_>,
     seconds: u32,
 ) -> Result<Verdict, Refusal> {
-    let granted = authorize(step, asked.package, &asked.principal, presentity);
-    subscription.state = match granted {
-        State::Ending(_) => granted,
-        _ if seconds == 0 => State::Ending(Ending::Unsubscribed(granted.view())),
-        _ => granted,
-    };
+    let granted = authorize(step, asked.package, &asked.principal, &presentity.identity);
+    match granted {
+        State::Ending(_) => subscription.state = granted,
+        _ if seconds == 0 => subscription.state = State::Ending(Ending::Unsubscribed(granted.view())),
+        _ => subscription.decide(granted, step.now),
+    }
     if subscription.state.is_ending() {
         subscription.expires = kept.expires;
     } else {
-        anchor::hold(step, presentity.identity.as_str(), subscription.expires);
+        anchor::hold(step, &presentity.identity, subscription.expires);
     }
     let mut position = step.position(usage, kept);
     // A new block costs nothing here, where the record is written durably anyway.
@@ -305,8 +320,14 @@ fn notify(
     Ok(())
 }
 
-fn check_content(message: &Message<'_>) -> Result<Format, Refusal> {
-    let format = Format::of(message)?;
+fn check_content(message: &Message<'_>, package: Package) -> Result<Format, Refusal> {
+    let format = match package {
+        Package::Presence => Format::of(message)?,
+        Package::Winfo | Package::WinfoOfWinfo => {
+            media::check_accept(message, watcher_info::WATCHERINFO)?;
+            Format::default()
+        }
+    };
     // No type of body is understood in a SUBSCRIBE yet.
     media::body(message, &[], "").map(|_| format)
 }
@@ -316,10 +337,12 @@ fn happening(before: State, after: State) -> Option<Happening> {
     match (before, after) {
         (_, State::Ending(Ending::Rejected)) => Some(Happening::Rejected),
         (_, State::Ending(_)) => Some(Happening::TimedOut),
-        (State::Pending | State::Leaving(View::Nothing), State::Active | State::Polite) => {
-            Some(Happening::Approved)
-        }
-        _ => None,
+        _ => match (before.is_pending(), after.is_pending()) {
+            (true, false) => Some(Happening::Approved),
+            // The winfo state machine has no way back: it starts anew.
+            (false, true) => Some(Happening::Subscribed),
+            _ => None,
+        },
     }
 }
 

@@ -1,10 +1,12 @@
 //! Tables: what is loaded in bulk, from rows of a source to entries for look-up.
 
 use crate::configuration::Configuration;
+use crate::identity::map;
+use crate::lists::{self, List};
 use crate::ports::{Entry, Host};
 
-/// Names of the tables, in the order in which they are built.
-pub const TABLES: &[&str] = &[];
+/// Names of the tables, in the order in which they are built: the lists are made of mapped identities.
+pub const TABLES: &[&str] = &[map::TABLE, "white", "black"];
 
 /// A row of a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,11 +25,17 @@ pub type RowProblem = (u32, String);
 /// # Errors
 /// Every problem of the chunk.
 pub fn build<'r>(
-    _host: &mut dyn Host,
-    _configuration: &Configuration,
+    host: &mut dyn Host,
+    configuration: &Configuration,
     table: &str,
     rows: impl Iterator<Item = Row<'r>>,
 ) -> Result<Vec<Entry>, Vec<RowProblem>> {
+    if table == map::TABLE {
+        return map::build(host, configuration, rows);
+    }
+    if List::of_table(table).is_some() {
+        return lists::build(host, configuration, rows);
+    }
     let line = rows.map(|row| row.line).next().unwrap_or_default();
     Err(vec![(line, format!("no table is called {table:?}"))])
 }

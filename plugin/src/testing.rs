@@ -4,6 +4,10 @@
 //! take place when the step ends. [`MemoryHost::crash`] takes relaxed steps back at random,
 //! forgets volatile sends and raises the epoch.
 
+mod tables;
+
+pub use tables::{SiteRules, Sources, Tables};
+
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::ports::{Delivery, Durability, Entry, Host, Instant, Level, Outgoing, RuleFailure};
@@ -96,6 +100,8 @@ pub struct Cost {
     pub timers: u32,
     /// Requests sent.
     pub sends: u32,
+    /// Looks into tables.
+    pub lookups: u32,
 }
 
 /// The host. Between steps its fields may be looked at; effects of a step show once
@@ -118,10 +124,12 @@ pub struct MemoryHost {
     cost: Cost,
     /// Requests sent that have no outcome yet, in order.
     pub sent: Vec<Sent>,
-    /// Tables by name.
-    pub tables: BTreeMap<String, BTreeMap<Vec<u8>, Vec<u8>>>,
     /// Log lines.
     pub lines: Vec<String>,
+    /// Tables; see [`MemoryHost::load`].
+    pub tables: Tables,
+    /// The site's own identity rules.
+    pub rules: Option<SiteRules>,
 }
 
 impl MemoryHost {
@@ -142,8 +150,9 @@ impl MemoryHost {
             staged_sends: Vec::new(),
             cost: Cost::default(),
             sent: Vec::new(),
-            tables: BTreeMap::new(),
             lines: Vec::new(),
+            tables: Tables::default(),
+            rules: None,
         }
     }
 
@@ -288,10 +297,11 @@ impl MemoryHost {
     #[must_use]
     pub fn records(&self, partition: &str, prefix: &[u8]) -> Vec<Entry> {
         let Some(content) = self.store.partitions.get(partition) else { return Vec::new() };
-        let fits = |(key, (_, expires)): &(&Vec<u8>, &(Vec<u8>, Option<Instant>))| {
-            key.starts_with(prefix) && expires.is_none_or(|expires| expires > self.now)
+        let alive = |(_, (_, expires)): &(&Vec<u8>, &(Vec<u8>, Option<Instant>))| {
+            expires.is_none_or(|expires| expires > self.now)
         };
-        content.records.iter().filter(fits).map(|(key, (value, _))| (key.clone(), value.clone())).collect()
+        let run = content.records.range(prefix.to_vec()..).take_while(|(key, _)| key.starts_with(prefix));
+        run.filter(alive).map(|(key, (value, _))| (key.clone(), value.clone())).collect()
     }
 
     /// Number of timers set in a partition.
@@ -300,13 +310,15 @@ impl MemoryHost {
         self.store.partitions.get(partition).map_or(0, |content| content.timers.len())
     }
 
-    /// The step's view of a partition's records.
-    fn view(&self) -> BTreeMap<Vec<u8>, Vec<u8>> {
+    /// The step's view of those of its partition's records whose keys start with a prefix.
+    fn view(&self, prefix: &[u8]) -> BTreeMap<Vec<u8>, Vec<u8>> {
         let partition = self.partition.as_deref();
         assert!(partition.is_some(), "storage used before a partition was entered");
-        let mut view: BTreeMap<_, _> = self.records(partition.unwrap_or_default(), b"").into_iter().collect();
+        let mut view: BTreeMap<_, _> =
+            self.records(partition.unwrap_or_default(), prefix).into_iter().collect();
         for (effect, _) in &self.staged {
             match effect {
+                Effect::Put(key, ..) | Effect::Delete(key) if !key.starts_with(prefix) => {}
                 Effect::Put(key, value, expires) if expires.is_none_or(|expires| expires > self.now) => {
                     view.insert(key.clone(), value.clone());
                 }
@@ -344,14 +356,13 @@ impl Host for MemoryHost {
 
     fn get(&mut self, key: &[u8]) -> Option<Vec<u8>> {
         self.cost.storage_calls += 1;
-        self.view().remove(key)
+        self.view(key).remove(key)
     }
 
     fn scan(&mut self, prefix: &[u8], after: Option<&[u8]>, limit: u32) -> Vec<Entry> {
         self.cost.storage_calls += 1;
-        let fits =
-            |(key, _): &Entry| key.starts_with(prefix) && after.is_none_or(|after| key.as_slice() > after);
-        self.view().into_iter().filter(fits).take(limit as usize).collect()
+        let fits = |(key, _): &Entry| after.is_none_or(|after| key.as_slice() > after);
+        self.view(prefix).into_iter().filter(fits).take(limit as usize).collect()
     }
 
     fn put(&mut self, key: &[u8], value: &[u8], durability: Durability, expires: Option<Instant>) {
@@ -384,15 +395,18 @@ impl Host for MemoryHost {
     }
 
     fn lookup(&mut self, table: &str, key: &[u8]) -> Option<Vec<u8>> {
-        self.tables.get(table)?.get(key).cloned()
+        self.cost.lookups += 1;
+        self.tables.lookup(table, key)
     }
 
-    fn normalize(&mut self, _uri: &str, _normalized: &str) -> Result<String, RuleFailure> {
-        Err(RuleFailure::Broken("no such component".to_owned()))
+    fn normalize(&mut self, uri: &str, normalized: &str) -> Result<String, RuleFailure> {
+        let none = || RuleFailure::Broken("no such component".to_owned());
+        (self.rules.ok_or_else(none)?.normalize)(uri, normalized)
     }
 
-    fn fundamental(&mut self, _identity: &str, _mapped: &str) -> Result<String, RuleFailure> {
-        Err(RuleFailure::Broken("no such component".to_owned()))
+    fn fundamental(&mut self, identity: &str, mapped: &str) -> Result<String, RuleFailure> {
+        let none = || RuleFailure::Broken("no such component".to_owned());
+        (self.rules.ok_or_else(none)?.fundamental)(identity, mapped)
     }
 
     fn now(&mut self) -> Instant {

@@ -1,5 +1,9 @@
-//! Builds the test plugin.
+//! Builds the test plugin, the identity rules for tests, and those among the examples.
+
+use rollcall_guest_builder::Guest;
 
 fn main() {
-    rollcall_guest_builder::Guest::new("guest").build_script("rollcall_test_guest.component.wasm");
+    Guest::new("guest").build_script("rollcall_test_guest.component.wasm");
+    Guest::new("identity").build_script("rollcall_test_identity.component.wasm");
+    Guest::new("../../examples/identity-rules").build_script("rollcall_identity_rules.component.wasm");
 }

@@ -10,6 +10,7 @@ use rollcall_engine::{
     SendId, Span, Transport,
 };
 use rollcall_sip::wire::{self, Message, Start};
+use rollcall_test_guests::{EXAMPLE_RULES, GUEST};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
@@ -44,15 +45,16 @@ struct Bench {
 
 impl Bench {
     fn new() -> Bench {
+        let config = EngineConfig { plugin_configuration: CONFIGURATION.into(), ..EngineConfig::default() };
+        Bench::of(rollcall_component::COMPONENT, config)
+    }
+
+    fn of(component: &[u8], config: EngineConfig) -> Bench {
         let (answers, answered) = mpsc::channel();
         let (sends, sent) = mpsc::channel();
         let engine = Engine::start(
-            EngineConfig {
-                plugin_configuration: CONFIGURATION.into(),
-                group_window: Duration::ZERO,
-                ..EngineConfig::default()
-            },
-            rollcall_component::COMPONENT,
+            EngineConfig { group_window: Duration::ZERO, ..config },
+            component,
             Vec::new(),
             Arc::new(rollcall_storage::Memory::new()),
             Arc::new(Sink { answers, sends }),
@@ -200,5 +202,20 @@ fn steps(criterion: &mut Criterion) {
     bench.engine.stop(Duration::from_secs(5)).expect("a stop in order");
 }
 
-criterion_group!(benches, steps);
+/// What a call of a site's own identity rules costs: the difference between the two, by a hundred.
+fn identity(criterion: &mut Criterion) {
+    let script = "normalize sip:4711@example.com;user=phone sip:4711@example.com\n".repeat(100);
+    let length = script.len();
+    let script = request(format!("{}Content-Length: {length}\r\n\r\n{script}", head("TEST", 0, "w")));
+    for (name, rules) in [("without rules", None), ("with those of the example", Some(EXAMPLE_RULES))] {
+        let identity_rules = rules.map(|rules| rules.to_vec().into());
+        let bench = Bench::of(GUEST, EngineConfig { identity_rules, ..EngineConfig::default() });
+        criterion.bench_function(&format!("100 calls of identity rules, {name}"), |bencher| {
+            bencher.iter(|| bench.ask(script.clone()));
+        });
+        bench.engine.stop(Duration::from_secs(5)).expect("a stop in order");
+    }
+}
+
+criterion_group!(benches, steps, identity);
 criterion_main!(benches);

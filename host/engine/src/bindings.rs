@@ -9,3 +9,8 @@ wasmtime::component::bindgen!({
     ownership: Borrowing { duplicate_if_necessary: true },
     imports: { default: trappable },
 });
+
+/// The world of a site's own identity rules.
+pub(crate) mod rules {
+    wasmtime::component::bindgen!({ path: "../../wit", world: "identity-rules" });
+}

@@ -6,19 +6,20 @@ use crate::clock::Clock;
 use crate::commit::Committer;
 use crate::flush::Flusher;
 use crate::generation::{ComponentError, Description, Fit, Generation, Runtime};
+use crate::identity_rules::Rules;
 use crate::in_flight::InFlight;
 use crate::inspection::InspectError;
 use crate::limits::EngineConfig;
 use crate::message::{Document, Edge, Outcome, Request, SendId};
 use crate::metrics::{Gauges, Metrics};
 use crate::registry::Registry;
+use crate::resume::{META_STOP, StopNote, pending, resume};
 use crate::runner::Shared;
 use crate::step::input::Input;
 use crate::tables::{Former, Ledger, Renewal, TableOutcome, TableReport, TableSource, Tables};
 use arc_swap::ArcSwap;
 use parking_lot::{Mutex, RwLock};
 use rollcall_storage::{Engine as Storage, PartitionKey};
-use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -27,15 +28,6 @@ use std::time::{Duration, Instant};
 
 /// Name of the store's note on the schemas of its records.
 const META_SCHEMAS: &str = "record-schemas";
-
-/// Name of the store's note on what an orderly stop left open.
-const META_STOP: &str = "orderly-stop";
-
-/// Partitions read from the store at once.
-const PAGE: usize = 1000;
-
-/// Recovery tasks that may wait at once: recovery must not crowd out traffic.
-const RECOVERY_AHEAD: usize = 200;
 
 /// Why an engine does not start.
 #[derive(Debug, thiserror::Error)]
@@ -53,15 +45,6 @@ pub enum StartError {
     /// The system gives no thread.
     #[error("no thread: {0}")]
     Thread(#[from] std::io::Error),
-}
-
-/// What an orderly stop writes down for the next start.
-#[derive(Default, Serialize, Deserialize)]
-struct StopNote {
-    /// Partitions with requests whose outcome was open.
-    unsettled: Vec<String>,
-    /// Records by kind, if they were counted.
-    counts: Option<Vec<(u8, i64)>>,
 }
 
 /// Threads by what they do: each group may need those after it until it has ended.
@@ -100,8 +83,13 @@ impl Engine {
         clock: Arc<dyn Clock>,
     ) -> Result<Engine, StartError> {
         let runtime = Runtime::new(&config).map_err(|error| StartError::Runtime(format!("{error:#}")))?;
+        let metrics = Metrics::new();
+        let rules = match &config.identity_rules {
+            Some(rules) => Some(Arc::new(Rules::prepare(rules, &config, &metrics)?)),
+            None => None,
+        };
         let schemas = read_schemas(&*storage)?;
-        let fit = Fit { configuration: &config.plugin_configuration, schemas: &schemas };
+        let fit = Fit { configuration: &config.plugin_configuration, schemas: &schemas, rules };
         let none = Former { own: &Tables::default(), others: &Tables::default() };
         let (generation, renewal) = runtime.ticking(|| {
             let generation = Generation::prepare(&runtime, &config, component, &fit)?;
@@ -121,7 +109,7 @@ impl Engine {
             background,
             flusher: Flusher::default(),
             in_flight: InFlight::default(),
-            metrics: Metrics::new(),
+            metrics,
             current: ArcSwap::from_pointee(generation),
             sources: tables,
             ledger,
@@ -259,18 +247,53 @@ impl Engine {
         let mut previous = self.changing.lock();
         let shared = &self.shared;
         let schemas = read_schemas(&*shared.storage)?;
-        let fit = Fit { configuration: &shared.config.plugin_configuration, schemas: &schemas };
+        let current = shared.current.load_full();
+        let fit = Fit {
+            configuration: &shared.config.plugin_configuration,
+            schemas: &schemas,
+            rules: current.rules.clone(),
+        };
         let generation = Generation::prepare(&shared.runtime, &shared.config, component, &fit)?;
-        let others = shared.current.load().tables.load_full();
-        let former = Former { own: &Tables::default(), others: &others };
-        let renewal = shared.renew(&generation, &former, &|_| true).complete()?;
-        generation.tables.store(Arc::new(renewal.tables));
+        shared.fill(&generation, &current)?;
         let description = generation.description.clone();
         note_schema(&*shared.storage, &description)?;
         tracing::info!(name = description.name, version = description.version,
             digest = %generation.digest, "component swapped");
         *previous = Some(shared.current.swap(Arc::new(generation)));
         Ok(description)
+    }
+
+    /// Replaces the site's own identity rules, or takes them away, between two steps: the tables are built
+    /// anew with them and come into force together with them. Steps under way end with what they began
+    /// with. [`Engine::roll_back`] undoes this as it does a swap. Gives the digest of the rules.
+    ///
+    /// # Errors
+    /// If they cannot be used, or a table cannot be built with them; all stays as it was.
+    pub fn swap_identity_rules(&self, rules: Option<&[u8]>) -> Result<Option<Digest>, ComponentError> {
+        let mut previous = self.changing.lock();
+        let shared = &self.shared;
+        let current = shared.current.load_full();
+        let digest = rules.map(Digest::of);
+        if digest == current.rules.as_ref().map(|rules| rules.digest) {
+            return Ok(digest);
+        }
+        let rules = match rules {
+            Some(rules) => Some(Arc::new(Rules::prepare(rules, &shared.config, &shared.metrics)?)),
+            None => None,
+        };
+        let generation = current.with_rules(&shared.runtime, rules)?;
+        shared.fill(&generation, &current)?;
+        match &digest {
+            Some(digest) => tracing::info!(%digest, "identity rules swapped"),
+            None => tracing::info!("identity rules taken away"),
+        }
+        *previous = Some(shared.current.swap(Arc::new(generation)));
+        Ok(digest)
+    }
+
+    /// Digest of the site's own identity rules, if there are any.
+    pub fn identity_rules(&self) -> Option<Digest> {
+        self.shared.current.load().rules.as_ref().map(|rules| rules.digest)
     }
 
     /// Goes back to the component before the last swap; none if there was no swap. Its tables are built
@@ -446,97 +469,6 @@ impl Drop for Engine {
     fn drop(&mut self) {
         self.shared.stopping.store(true, Ordering::SeqCst);
         self.end();
-    }
-}
-
-/// Partitions with something in the outbox.
-fn pending(storage: &dyn Storage) -> Result<HashSet<PartitionKey>, rollcall_storage::Error> {
-    let mut pending = HashSet::new();
-    let mut after = None;
-    loop {
-        let page = storage.pending(after.as_ref(), PAGE)?;
-        let Some(last) = page.last().cloned() else { return Ok(pending) };
-        pending.extend(page);
-        after = Some(last);
-    }
-}
-
-/// Takes up what the last stop left: outboxes, open outcomes, lost relaxed writes. True if it was
-/// not stopped before the end.
-fn resume(shared: &Arc<Shared>, note: Option<StopNote>, counted: bool) -> bool {
-    let opened = shared.storage.opened();
-    let unsettled = note.iter().flat_map(|note| &note.unsettled);
-    let unsettled: Vec<PartitionKey> = unsettled.filter_map(|name| PartitionKey::new(name).ok()).collect();
-    // All at once: a stop before they have been told must write them down again.
-    shared.recovering.lock().extend(unsettled.iter().cloned());
-    for partition in shared.registry.unresumed() {
-        if !room(shared) {
-            return counted;
-        }
-        shared.background.push(Task::Outbox(partition));
-    }
-    for partition in unsettled {
-        if !room(shared) {
-            return counted;
-        }
-        shared.background.push(Task::Recover(partition));
-    }
-    if counted && opened.clean {
-        return true;
-    }
-    let complete = each_partition(
-        shared,
-        |after| shared.storage.partitions(after, PAGE),
-        |partition| {
-            match shared.registry.hold(&partition, shared.clock.now_ms()) {
-                Ok(mut live) => shared.registry.count_partition(&mut live),
-                Err(error) => tracing::error!(%partition, %error, "a partition cannot be read"),
-            }
-            if !opened.clean {
-                shared.recover(partition);
-            }
-        },
-    );
-    if complete {
-        shared.registry.end_counting();
-        tracing::info!(epoch = opened.epoch, "recovery has looked at every partition");
-    }
-    complete
-}
-
-/// Waits until there is little background work; false if the engine stops.
-fn room(shared: &Shared) -> bool {
-    while shared.background.queued() > RECOVERY_AHEAD && !shared.background.stopped() {
-        std::thread::sleep(Duration::from_millis(1));
-    }
-    !shared.background.stopped()
-}
-
-/// Walks over pages of partitions, not faster than background work gets done. True if it came to
-/// the end.
-fn each_partition(
-    shared: &Arc<Shared>,
-    page: impl Fn(Option<&PartitionKey>) -> Result<Vec<PartitionKey>, rollcall_storage::Error>,
-    mut visit: impl FnMut(PartitionKey),
-) -> bool {
-    let mut after = None;
-    loop {
-        let partitions = match page(after.as_ref()) {
-            Ok(partitions) => partitions,
-            Err(error) => {
-                tracing::error!(%error, "the store cannot be listed");
-                return false;
-            }
-        };
-        let Some(last) = partitions.last().cloned() else { return true };
-        for partition in partitions {
-            if !room(shared) {
-                return false;
-            }
-            visit(partition);
-        }
-        shared.registry.evict(shared.committer.durable());
-        after = Some(last);
     }
 }
 

@@ -7,9 +7,11 @@
 use crate::bindings::exports::rollcall::plugin::lifecycle as wit;
 use crate::bindings::{Plugin, PluginPre};
 use crate::compiled::{self, Digest};
+use crate::identity_rules::Rules;
 use crate::limits::{EngineConfig, StepLimits};
+use crate::memory::Memory;
 use crate::metrics::Metrics;
-use crate::step::imports::{Memory, StepState};
+use crate::step::imports::StepState;
 use crate::tables::{BrokenTable, Building, Tables};
 use arc_swap::ArcSwap;
 use parking_lot::{Condvar, Mutex};
@@ -59,6 +61,9 @@ pub enum ComponentError {
     /// Tables cannot be built: each of them, with what is wrong with its source.
     #[error("{}", tables(.0))]
     Tables(Vec<BrokenTable>),
+    /// The site's own identity rules cannot be used.
+    #[error("the identity rules: {0}")]
+    IdentityRules(Box<ComponentError>),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] rollcall_storage::Error),
@@ -172,6 +177,8 @@ pub(crate) struct Generation {
     pub digest: Digest,
     pub description: Description,
     pub tables: ArcSwap<Tables>,
+    /// The site's own identity rules: as long as it lives, the same argument has the same result.
+    pub rules: Option<Arc<Rules>>,
     configuration: String,
     pre: PluginPre<StepState>,
     pool: Mutex<Pool>,
@@ -184,6 +191,8 @@ pub(crate) struct Fit<'a> {
     pub configuration: &'a str,
     /// Schemas of the records in the store.
     pub schemas: &'a [u32],
+    /// The identity rules that go with it.
+    pub rules: Option<Arc<Rules>>,
 }
 
 impl Generation {
@@ -210,7 +219,8 @@ impl Generation {
         let interface = |error: wasmtime::Error| ComponentError::Interface(format!("{error:#}"));
         let pre = runtime.linker.instantiate_pre(&component).map_err(interface)?;
         let pre = PluginPre::new(pre).map_err(interface)?;
-        let mut canary = instantiate(runtime, &pre).map_err(trapped("instantiation"))?;
+        let rules = fit.rules.clone();
+        let mut canary = instantiate(runtime, &pre, rules.clone()).map_err(trapped("instantiation"))?;
         canary.arm(runtime);
         let lifecycle = canary.plugin.rollcall_plugin_lifecycle();
         let description = lifecycle.call_describe(&mut canary.store).map_err(trapped("describe"))?;
@@ -224,12 +234,35 @@ impl Generation {
             digest,
             description,
             tables: ArcSwap::default(),
+            rules,
             configuration: fit.configuration.to_owned(),
             pre,
             pool: Mutex::new(Pool { idle: vec![canary], alive: 1 }),
             freed: Condvar::new(),
             most: config.instances.max(1),
         })
+    }
+
+    /// The same component with other identity rules and with no tables yet.
+    pub fn with_rules(
+        &self,
+        runtime: &Runtime,
+        rules: Option<Arc<Rules>>,
+    ) -> Result<Generation, ComponentError> {
+        let generation = Generation {
+            digest: self.digest,
+            description: self.description.clone(),
+            tables: ArcSwap::default(),
+            rules,
+            configuration: self.configuration.clone(),
+            pre: self.pre.clone(),
+            pool: Mutex::new(Pool { idle: Vec::new(), alive: 1 }),
+            freed: Condvar::new(),
+            most: self.most,
+        };
+        let first = generation.instance(runtime)?;
+        generation.give(first);
+        Ok(generation)
     }
 
     /// An instance for one step; waits for one if too many are in use.
@@ -248,15 +281,19 @@ impl Generation {
             }
         }
         metrics.instances.add(1);
-        let made =
-            instantiate(runtime, &self.pre).map_err(trapped("instantiation")).and_then(|mut instance| {
-                configure(runtime, &mut instance, &self.configuration)?;
-                Ok(instance)
-            });
+        let made = self.instance(runtime);
         if made.is_err() {
             self.lose();
         }
         made
+    }
+
+    /// A new instance.
+    fn instance(&self, runtime: &Runtime) -> Result<Instance, ComponentError> {
+        let mut instance =
+            instantiate(runtime, &self.pre, self.rules.clone()).map_err(trapped("instantiation"))?;
+        configure(runtime, &mut instance, &self.configuration)?;
+        Ok(instance)
     }
 
     /// Takes an instance back after a step that went well.
@@ -283,8 +320,7 @@ impl Generation {
 
     /// An instance apart from those for steps, to build a table with.
     pub fn builder(&self, runtime: &Runtime, building: Building) -> Result<Instance, ComponentError> {
-        let mut instance = instantiate(runtime, &self.pre).map_err(trapped("instantiation"))?;
-        configure(runtime, &mut instance, &self.configuration)?;
+        let mut instance = self.instance(runtime)?;
         instance.store.data_mut().building = Some(building);
         Ok(instance)
     }
@@ -294,12 +330,20 @@ fn trapped(call: &'static str) -> impl Fn(wasmtime::Error) -> ComponentError {
     move |error| ComponentError::Trapped { call, cause: format!("{error:#}") }
 }
 
-fn instantiate(runtime: &Runtime, pre: &PluginPre<StepState>) -> wasmtime::Result<Instance> {
-    let memory = Memory { limit: runtime.limits.memory, used: 0, refused: false };
-    let mut store = Store::new(
-        &runtime.engine,
-        StepState { limits: runtime.limits.clone(), memory, step: None, building: None, lifecycle_lines: 0 },
-    );
+fn instantiate(
+    runtime: &Runtime,
+    pre: &PluginPre<StepState>,
+    rules: Option<Arc<Rules>>,
+) -> wasmtime::Result<Instance> {
+    let state = StepState {
+        limits: runtime.limits.clone(),
+        memory: Memory::new(runtime.limits.memory),
+        step: None,
+        rules,
+        building: None,
+        lifecycle_lines: 0,
+    };
+    let mut store = Store::new(&runtime.engine, state);
     store.limiter(|state| &mut state.memory);
     store.set_epoch_deadline(runtime.deadline_ticks);
     let plugin = pre.instantiate(&mut store)?;

@@ -17,14 +17,17 @@ mod compiled;
 mod engine;
 mod flush;
 mod generation;
+mod identity_rules;
 mod in_flight;
 mod inspection;
 mod limits;
+mod memory;
 mod message;
 mod metrics;
 mod outbox;
 mod partition;
 mod registry;
+mod resume;
 mod runner;
 mod step;
 mod tables;
@@ -34,12 +37,12 @@ pub use compiled::Digest;
 pub use engine::{Engine, StartError};
 pub use generation::{ComponentError, Description};
 pub use inspection::InspectError;
-pub use limits::{EngineConfig, StepLimits};
+pub use limits::{EngineConfig, IdentityLimits, StepLimits};
 pub use message::{
     Answer, Document, Edge, Failure, Header, Outcome, Outgoing, Peer, Reply, Request, Response, SendId, Span,
     Transport,
 };
-pub use metrics::{ByKind, Counter, GROUP_BOUNDS, Gauges, Histogram, Metrics, TIME_BOUNDS};
+pub use metrics::{ByKind, Counter, GROUP_BOUNDS, Gauges, Histogram, IdentityCounts, Metrics, TIME_BOUNDS};
 pub use step::input::Kind;
 pub use tables::{
     BrokenTable, Conflict, Problems, RowSink, Table, TableBuilder, TableGauges, TableOutcome, TableProblem,

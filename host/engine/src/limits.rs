@@ -3,6 +3,7 @@
 //! Invariant: whatever a component does, a step ends within its deadline and stages no
 //! more than these limits allow.
 
+use bytes::Bytes;
 use std::time::Duration;
 
 /// Limits of one step (`wit/plugin.wit`, "Bounded"). Passing one ends the step as a trap would.
@@ -45,6 +46,26 @@ impl Default for StepLimits {
     }
 }
 
+/// Limits of one call of a site's own identity rules. What passes one has failed; the plugin's step goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdentityLimits {
+    /// Wall-clock time of a call, and the longest wait for an instance before it. The step's own deadline
+    /// goes on meanwhile.
+    pub time: Duration,
+    /// Linear memory of an instance, in bytes.
+    pub memory: usize,
+    /// Length of a result, in bytes. Longer reasons for a failure are cut to this.
+    pub result_bytes: usize,
+    /// Instances that may run at once, at least 1.
+    pub instances: usize,
+}
+
+impl Default for IdentityLimits {
+    fn default() -> IdentityLimits {
+        IdentityLimits { time: Duration::from_millis(50), memory: 16 << 20, result_bytes: 2048, instances: 8 }
+    }
+}
+
 /// How an [`Engine`](crate::Engine) works.
 #[derive(Clone, Debug)]
 pub struct EngineConfig {
@@ -52,6 +73,10 @@ pub struct EngineConfig {
     pub plugin_configuration: String,
     /// Limits of one step.
     pub limits: StepLimits,
+    /// The site's own identity rules, if it has any: a component of the world `identity-rules`.
+    pub identity_rules: Option<Bytes>,
+    /// Limits of the identity rules, also of those that come later.
+    pub identity_limits: IdentityLimits,
     /// Instances that may run at once, at least 1; one more step waits for a free one.
     pub instances: usize,
     /// Threads for timers, posts and recovery, at least 1.
@@ -76,6 +101,8 @@ impl Default for EngineConfig {
         EngineConfig {
             plugin_configuration: "{}".into(),
             limits: StepLimits::default(),
+            identity_rules: None,
+            identity_limits: IdentityLimits::default(),
             instances: 32,
             workers: 2,
             flush_interval: Duration::from_millis(500),

@@ -3,6 +3,7 @@
 
 use crate::step::input::Kind;
 use crate::tables::TableGauges;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -81,6 +82,17 @@ impl ByKind {
     }
 }
 
+/// What became of calls of a site's own identity rules.
+#[derive(Default)]
+pub struct IdentityCounts {
+    /// All calls.
+    pub calls: Counter,
+    /// Those that the rules refused.
+    pub refusals: Counter,
+    /// Those that trapped, took too long or too much memory, or gave a result that cannot be taken.
+    pub failures: Counter,
+}
+
 /// Everything that the engine counts.
 pub struct Metrics {
     /// Steps that ended well.
@@ -111,6 +123,8 @@ pub struct Metrics {
     pub group_size: Histogram,
     /// Instances made.
     pub instances: Counter,
+    /// Calls of the site's own identity rules.
+    pub identity: Arc<IdentityCounts>,
 }
 
 impl Metrics {
@@ -130,6 +144,7 @@ impl Metrics {
             commit_time: Histogram::new(&TIME_BOUNDS),
             group_size: Histogram::new(&GROUP_BOUNDS),
             instances: Counter::default(),
+            identity: Arc::default(),
         }
     }
 }

@@ -1,8 +1,9 @@
 //! Builds plugin components for Rollcall.
 //!
-//! A *guest* is a cargo package with a `cdylib` target that implements the world `plugin` of
-//! `wit/plugin.wit` with wit-bindgen. [`Guest::build`] compiles it for
-//! `wasm32-unknown-unknown` and wraps the core module as a component. Meant for build scripts:
+//! A *guest* is a cargo package with a `cdylib` target that implements a world of `wit/plugin.wit`
+//! (`plugin`, `identity-rules`) with wit-bindgen. [`Guest::build`] compiles it for
+//! `wasm32-unknown-unknown` and wraps the core module as a component. For operators there is the program
+//! `rollcall-build-guest`, for build scripts:
 //!
 //! ```no_run
 //! rollcall_guest_builder::Guest::new("../../plugin").build_script("rollcall_plugin.component.wasm");

@@ -1,11 +1,17 @@
 //! The plugin's configuration: a JSON object, checked as a whole.
 
+mod identity;
 mod section;
+mod winfo;
+
+pub use identity::{Identities, Lists};
 
 use serde_json::{Map, Value};
 
+use crate::identity::read_domain;
 use crate::pidf;
 use section::{Section, problem};
+pub use winfo::WatcherInfo;
 
 /// A value that does not fit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +54,8 @@ pub struct Rules {
     pub enabled: bool,
     /// Decision for a presentity without rules.
     pub default: Decision,
+    /// Identity conditions are tested with fundamental identities (WPS-41).
+    pub map_identities: bool,
 }
 
 /// Bounds that keep one presentity or one request from using up the server.
@@ -66,7 +74,7 @@ pub struct Limits {
 /// The whole configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Configuration {
-    /// Domains served, in lower case.
+    /// Domains served: in lower case, in ASCII.
     pub domains: Vec<String>,
     /// Lifetimes.
     pub expires: Expires,
@@ -74,6 +82,12 @@ pub struct Configuration {
     pub notify_interval: u64,
     /// Publications of a presentity that are taken a minute; none for no limit.
     pub publish_rate: Option<u32>,
+    /// How identities are compared and mapped.
+    pub identities: Identities,
+    /// White and black list.
+    pub lists: Lists,
+    /// Watcher information.
+    pub winfo: WatcherInfo,
     /// Presence rules.
     pub rules: Rules,
     /// Bounds.
@@ -100,26 +114,28 @@ impl Configuration {
 
     fn read(whole: &Map<String, Value>, problems: &mut Vec<Problem>) -> Self {
         let presence = Section::of(whole, "", "presence", problems);
-        presence.only(&["domains", "expires", "notify_interval", "publish_rate"], problems);
+        presence.only(&["domains", "expires", "notify_interval", "publish_rate", "winfo"], problems);
         let domains = domains(&presence, problems);
         let expires = expires(&presence, problems);
         let notify_interval = presence.number("notify_interval", 0, 86_400, 5, problems);
         let publish_rate =
             presence.has("publish_rate").then(|| presence.number("publish_rate", 1, 1_000_000, 1, problems));
 
+        let identities = Identities::read(&Section::of(whole, "", "identity", problems), problems);
+        let lists = Lists::read(&Section::of(whole, "", "lists", problems), problems);
+
         let rules_section = Section::of(whole, "", "rules", problems);
         rules_section.only(&["enabled", "default", "map_identities"], problems);
-        if rules_section.flag("map_identities", false, problems) {
-            let message = "found true, not supported by this version".to_owned();
-            problems.push(Problem { key: "rules.map_identities".to_owned(), message });
-        }
         let rules = Rules {
             enabled: rules_section.flag("enabled", false, problems),
             default: decision(&rules_section, problems),
+            map_identities: rules_section.flag("map_identities", false, problems),
         };
 
         let limits = Section::of(whole, "", "limits", problems);
-        limits.only(&["publications", "inline_watchers", "chunk", "document"], problems);
+        let own = ["publications", "inline_watchers", "chunk", "document"];
+        limits.only(&[&own[..], WatcherInfo::LIMITS].concat(), problems);
+        let winfo = WatcherInfo::read(&presence, &limits, problems);
         let limits = Limits {
             publications: limits.number("publications", 1, 1_000, 32, problems),
             inline_watchers: limits.number("inline_watchers", 0, 1_000, 32, problems),
@@ -134,12 +150,24 @@ impl Configuration {
             expires,
             notify_interval: u64::from(notify_interval) * 1_000,
             publish_rate,
+            identities,
+            lists,
+            winfo,
             rules,
             limits,
         }
     }
 
-    /// True if presence of that domain is kept here.
+    /// True if some policy asks for the fundamental identity of senders, and it may be another one
+    /// than they were authenticated with.
+    #[must_use]
+    pub fn maps_senders(&self) -> bool {
+        let asked = self.lists.map && (self.lists.white || self.lists.black)
+            || self.rules.enabled && self.rules.map_identities;
+        asked && (self.identities.mapped || self.identities.component)
+    }
+
+    /// True if presence of that domain is kept here. The domain is in ASCII, without a final dot.
     #[must_use]
     pub fn serves(&self, domain: &str) -> bool {
         self.domains.iter().any(|served| served.eq_ignore_ascii_case(domain))
@@ -162,22 +190,12 @@ fn domains(presence: &Section<'_>, problems: &mut Vec<Problem>) -> Vec<String> {
     };
     let mut domains = Vec::with_capacity(listed.len());
     for (index, value) in listed.iter().enumerate() {
-        match value.as_str() {
-            Some(name) if is_host(name) => domains.push(name.to_ascii_lowercase()),
-            _ => problems.push(problem(&format!("{}.{index}", key()), value, "a domain name")),
+        match value.as_str().and_then(read_domain) {
+            Some(domain) => domains.push(domain),
+            None => problems.push(problem(&format!("{}.{index}", key()), value, "a domain name")),
         }
     }
     domains
-}
-
-/// A host of RFC 3261 25.1, loosely: what could never match is told.
-fn is_host(name: &str) -> bool {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
-    let literal = |b: u8| b.is_ascii_hexdigit() || matches!(b, b':' | b'.');
-    match name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-        Some(address) => !address.is_empty() && address.bytes().all(literal),
-        None => !name.is_empty() && name.len() <= 253 && name.bytes().all(plain),
-    }
 }
 
 fn expires(presence: &Section<'_>, problems: &mut Vec<Problem>) -> Expires {

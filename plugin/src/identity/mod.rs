@@ -1,186 +1,87 @@
 //! Who asks, and about whom.
+//!
+//! A URI has one form in which it is compared (the [`Normalizer`]), and behind that stands a
+//! *fundamental* identity (the [`map`]), under which everything about a person is kept. After each of the
+//! two come the site's own rules, where there are any ([`site`]).
+
+#[doc(hidden)]
+pub mod fuzzing;
+mod international;
+pub mod map;
+mod normalizer;
+mod presentity;
+mod principal;
+mod site;
+
+pub use normalizer::{Normalizer, Telephone, domain, read_domain};
+pub use presentity::{Presentity, Service};
+pub use principal::{Principal, Tested};
 
 use crate::configuration::Configuration;
 use crate::errors::Refusal;
 use crate::ports::Host;
-use crate::sip::asserted::Asserted;
-use crate::sip::{HeaderName, Identity, Malformed, Message, NameAddr, Uri};
+use crate::sip::{Identity, Malformed, Uri};
 
-/// Longest name of a partition (`storage.enter`).
-pub const PARTITION_BYTES: usize = 512;
+/// Longest identity in bytes: it may become the name of a partition (`storage.enter`).
+pub const MAX_IDENTITY: usize = 512;
 
-/// Whose presence a request is about: the identity in its To header.
-#[derive(Clone, Debug)]
-pub struct Presentity<'a> {
-    /// The URI as the sender wrote it.
-    pub uri: &'a str,
-    /// The identity that it names.
-    pub identity: Identity,
-    /// The fundamental identity behind it (WPS-25, WPS-31).
-    fundamental: String,
-    parsed: Uri<'a>,
-    /// Tag of the To header.
-    pub tag: Option<&'a str>,
+/// Why a URI names nobody.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoIdentity {
+    /// It is no URI.
+    #[error("malformed URI")]
+    Malformed,
+    /// Its normalized form is longer than [`MAX_IDENTITY`].
+    #[error("longer than {MAX_IDENTITY} bytes")]
+    TooLong,
+    /// The site's rules refuse it, for this reason.
+    #[error("refused by the site's identity rules: {0}")]
+    Refused(String),
+    /// The site's rules gave no result that can be used.
+    #[error("no result of the site's identity rules: {0}")]
+    Broken(String),
 }
 
-impl<'a> Presentity<'a> {
-    /// Reads the To header.
-    ///
-    /// # Errors
-    /// 400 if the header is malformed or names something too long to be kept; see [`normalize`].
-    pub fn of(
-        host: &mut dyn Host,
-        configuration: &Configuration,
-        message: &Message<'a>,
-    ) -> Result<Self, Refusal> {
-        let to = NameAddr::parse(message.required(HeaderName::To)?, "To")?;
-        let tag = to.tag();
-        Self::identify(host, configuration, to.uri_text, to.uri, tag)
-    }
-
-    /// The presentity that a URI names.
-    ///
-    /// # Errors
-    /// As [`Presentity::of`].
-    pub fn named(host: &mut dyn Host, configuration: &Configuration, text: &'a str) -> Result<Self, Refusal> {
-        Self::identify(host, configuration, text, Uri::parse(text)?, None)
-    }
-
-    fn identify(
-        host: &mut dyn Host,
-        configuration: &Configuration,
-        uri: &'a str,
-        parsed: Uri<'a>,
-        tag: Option<&'a str>,
-    ) -> Result<Self, Refusal> {
-        let identity = normalize(host, configuration, &parsed, uri)?;
-        let fundamental = fundamental(host, configuration, &identity);
-        if fundamental.is_empty() || fundamental.len() > PARTITION_BYTES {
-            return Err(Malformed("To").into());
+impl From<NoIdentity> for Refusal {
+    /// What the site refuses will be refused again (403); what its rules cannot answer now they may answer
+    /// later (500 with Retry-After). Neither is served under another identity (WPS-48).
+    fn from(why: NoIdentity) -> Self {
+        match why {
+            NoIdentity::Malformed | NoIdentity::TooLong => Malformed("URI").into(),
+            NoIdentity::Refused(_) => Self::Forbidden("Identity Refused"),
+            NoIdentity::Broken(_) => Self::IdentityRules,
         }
-        Ok(Self { uri, identity, fundamental, parsed, tag })
-    }
-
-    /// Whether the presentity's own domain is served.
-    #[must_use]
-    pub fn service(&self, configuration: &Configuration) -> Service {
-        Service::of(&self.parsed, configuration)
-    }
-
-    /// Name of the partition that holds everything about the presentity.
-    #[must_use]
-    pub fn partition(&self) -> &str {
-        &self.fundamental
     }
 }
 
-/// The identity that a URI names, in the form in which identities are compared. A presence
-/// URI names whom the SIP URI of that user and domain names (RFC 3856 5, RFC 3859 3): phones write
-/// one or the other.
+/// The identity that a URI names, in the form in which identities are compared. `text` is the URI as received.
 ///
 /// # Errors
-/// The site's own rules refuse it.
+/// It is too long, or the site's own rules give no result.
 pub fn normalize(
-    _host: &mut dyn Host,
-    _configuration: &Configuration,
+    host: &mut dyn Host,
+    configuration: &Configuration,
     uri: &Uri<'_>,
-    _text: &str,
-) -> Result<Identity, Refusal> {
-    let identity = uri.to_identity();
-    Ok(match identity.as_str().strip_prefix("pres:") {
-        Some(rest) => {
-            let mut text = String::with_capacity(rest.len() + 4);
-            text.push_str("sip:");
-            text.push_str(rest);
-            Identity::from_canonical(text)
-        }
-        None => identity,
-    })
+    text: &str,
+) -> Result<Identity, NoIdentity> {
+    let identity = configuration.identities.normalizer.identity(uri);
+    site::normalize(host, configuration, text, identity)
 }
 
-/// The fundamental identity behind a public one. Without an identity map each is its own.
+/// The identity that a text names which does not come from a SIP header (see [`Normalizer::read`]).
+///
+/// # Errors
+/// It is no URI; see [`normalize`].
+pub fn read(host: &mut dyn Host, configuration: &Configuration, text: &str) -> Result<Identity, NoIdentity> {
+    let identity = configuration.identities.normalizer.read(text).map_err(|_| NoIdentity::Malformed)?;
+    site::normalize(host, configuration, text, identity)
+}
+
+/// The fundamental identity behind a normalized one; the identity itself if the map does not
+/// know it.
 #[must_use]
-pub fn fundamental(host: &mut dyn Host, _configuration: &Configuration, identity: &Identity) -> String {
-    let mapped = host.lookup("identities", identity.as_str().as_bytes());
-    mapped.and_then(|name| String::from_utf8(name).ok()).unwrap_or_else(|| identity.as_str().to_owned())
-}
-
-/// The sender as the trust domain vouches for it (RFC 3325): every asserted identity.
-#[derive(Clone, Debug)]
-pub struct Principal(Vec<Identity>);
-
-impl Principal {
-    /// Reads P-Asserted-Identity, which the host has removed from what strangers sent.
-    ///
-    /// # Errors
-    /// 403 if nothing is asserted, 400 if the header is malformed.
-    pub fn of(
-        host: &mut dyn Host,
-        configuration: &Configuration,
-        message: &Message<'_>,
-    ) -> Result<Self, Refusal> {
-        let asserted = Asserted::of(message)?;
-        let mut identities = Vec::with_capacity(1);
-        for value in asserted.iter() {
-            identities.push(normalize(host, configuration, &value.uri, value.uri_text)?);
-        }
-        if identities.is_empty() {
-            Err(Refusal::Forbidden("No Asserted Identity"))
-        } else {
-            Ok(Self(identities))
-        }
-    }
-
-    /// The asserted identities.
-    #[must_use]
-    pub fn identities(&self) -> &[Identity] {
-        &self.0
-    }
-
-    /// A sender from what [`Principal::identities`] gave.
-    #[must_use]
-    pub fn from_identities(identities: Vec<Identity>) -> Self {
-        Self(identities)
-    }
-
-    /// True if one of the asserted identities is this one, without regard to fundamental identity.
-    #[must_use]
-    pub fn is(&self, identity: &str) -> bool {
-        self.0.iter().any(|asserted| asserted.as_str() == identity)
-    }
-
-    /// The identity by which the sender is known: the sip one, if there is one.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        self.0.first().map_or("", Identity::as_str)
-    }
-}
-
-/// What a URI says about whether presence under it is kept here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Service {
-    /// It is: a domain served, or a telephone number.
-    Here,
-    /// Another domain.
-    Elsewhere,
-    /// A scheme that names no presentity (SIP-06).
-    UnknownScheme,
-}
-
-impl Service {
-    /// Tells it for a URI.
-    #[must_use]
-    pub fn of(uri: &Uri<'_>, configuration: &Configuration) -> Self {
-        match uri {
-            Uri::Tel(_) => Self::Here,
-            Uri::Other(_) => Self::UnknownScheme,
-            Uri::Sip(_) | Uri::Pres(_) => {
-                let mut name = String::new();
-                if let Some(host) = uri.host() {
-                    host.write(&mut name);
-                }
-                if configuration.serves(&name) { Self::Here } else { Self::Elsewhere }
-            }
-        }
-    }
+pub fn fundamental(host: &mut dyn Host, configuration: &Configuration, identity: &Identity) -> String {
+    let mapped = if configuration.identities.mapped { map::lookup(host, identity) } else { None };
+    let mapped = mapped.unwrap_or_else(|| identity.as_str().to_owned());
+    site::fundamental(host, configuration, identity, mapped)
 }

@@ -11,10 +11,10 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use super::{CLAIM, payload};
-use crate::identity::PARTITION_BYTES;
 use crate::keys;
 use crate::ports::{Durability, Instant};
 use crate::records;
+use crate::sip::Identity;
 use crate::step::Step;
 
 /// Claims kept for an identity, the newest: together with the way to them they fit the eight
@@ -51,8 +51,9 @@ pub struct Claimed {
 
 /// A subscription to that identity lives in this partition until `expires`, or longer if it is
 /// refreshed: sees to it that it will be found.
-pub fn hold(step: &mut Step<'_>, identity: &str, expires: Instant) {
-    if identity == step.partition || identity.len() > PARTITION_BYTES {
+pub fn hold(step: &mut Step<'_>, identity: &Identity, expires: Instant) {
+    let identity = identity.as_str();
+    if identity == step.partition {
         return;
     }
     let key = claimed_key(identity);

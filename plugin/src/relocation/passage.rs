@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{ARRIVAL, anchor, payload};
 use crate::delivery::{self, CSEQ_BLOCK, Progress};
-use crate::identity::{Presentity, Principal};
+use crate::identity::Principal;
 use crate::keys::{self, Id, Usage};
 use crate::ports::{Durability, Instant, Level};
 use crate::records::{self, Ending, Held, Position, State, Subscription};
@@ -32,25 +32,32 @@ pub struct Passage {
     pub to: Option<String>,
 }
 
+/// What the other partition has to know of the SUBSCRIBE.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// Who sent it: what the watcher is authorized by.
+    pub sender: Vec<Identity>,
+    /// The identity that the watcher asks for.
+    pub presentity: Identity,
+    /// True if it asks for the end.
+    pub ends: bool,
+}
+
 /// Where a subscription is to go, which waits for the outcome of a NOTIFY.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Departure<'a> {
     /// Name of the partition.
     #[serde(borrow)]
     pub to: Cow<'a, str>,
-    /// Who sent the SUBSCRIBE: what the watcher is authorized by.
-    pub sender: Vec<Identity>,
-    /// True if the watcher asked for the end.
-    pub ends: bool,
+    /// What came of the SUBSCRIBE.
+    pub request: Request,
 }
 
 /// A subscription on its way. Its tail is the record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Arrival {
-    /// Who sent the SUBSCRIBE.
-    pub sender: Vec<Identity>,
-    /// True if the watcher asked for the end.
-    pub ends: bool,
+    /// The SUBSCRIBE that moves it.
+    pub request: Request,
     /// CSeq of the latest NOTIFY.
     pub cseq: u32,
     /// As [`Position::documents`].
@@ -121,13 +128,8 @@ fn depart(
     departure: &Departure<'_>,
 ) {
     subscription.moves = subscription.moves.saturating_add(1);
-    watcher_info::happened(step, usage, subscription, Happening::Left);
-    let arrival = Arrival {
-        sender: departure.sender.clone(),
-        ends: departure.ends,
-        cseq: position.cseq,
-        documents: position.documents,
-    };
+    let arrival =
+        Arrival { request: departure.request.clone(), cseq: position.cseq, documents: position.documents };
     let content = records::encode_with_tail(&arrival, &records::encode(subscription));
     step.host.post(&departure.to, &payload(ARRIVAL, &content));
     step.host.delete(&usage.subscription(), Durability::Durable);
@@ -135,6 +137,8 @@ fn depart(
     step.host.cancel_timer(&usage.subscription());
     step.host.cancel_timer(&usage.position());
     remember(step, usage.id, subscription, Some(&departure.to));
+    watcher_info::happened(step, usage, subscription, Happening::Left);
+    watcher_info::removed(step, subscription);
     step.trace("subscription moved away", || {
         vec![("watcher", subscription.watcher.to_string()), ("to", departure.to.to_string())]
     });
@@ -165,30 +169,22 @@ pub fn arrive(step: &mut Step<'_>, arrival: Arrival, record: &[u8]) -> bool {
     if knows(step, usage, subscription.moves) {
         return true;
     }
-    let entity = subscription.entity.clone();
-    // What could be normalized when the SUBSCRIBE came may be refused now, by the site's own rules.
-    let presentity = Presentity::named(step.host, step.configuration, &entity).ok();
-    let state = match &presentity {
-        Some(presentity) => {
-            let principal = Principal::from_identities(arrival.sender);
-            subscription::authorize(step, subscription.package, &principal, presentity)
-        }
-        None => State::Ending(Ending::Rejected),
-    };
-    subscription.state = match state {
-        State::Ending(_) => state,
-        _ if arrival.ends => State::Ending(Ending::Unsubscribed(state.view())),
-        _ if subscription.expires <= step.now => State::Ending(Ending::Expired),
-        _ => state,
-    };
+    let Request { sender, presentity, ends } = arrival.request;
+    let principal = Principal::again(step.host, step.configuration, sender);
+    let granted = subscription::authorize(step, subscription.package, &principal, &presentity);
+    match granted {
+        State::Ending(_) => subscription.state = granted,
+        _ if ends => subscription.state = State::Ending(Ending::Unsubscribed(granted.view())),
+        _ if subscription.expires <= step.now => subscription.state = State::Ending(Ending::Expired),
+        _ => subscription.begin_anew(granted, step.now),
+    }
     subscription.reserved = subscription.reserved.max(arrival.cseq.saturating_add(CSEQ_BLOCK));
     remember(step, id, &subscription, None);
     step.put(&usage.subscription(), &subscription, Durability::Durable);
     if !subscription.state.is_ending() {
-        step.host.set_timer(&usage.subscription(), subscription.expires, b"");
-        if let Some(presentity) = &presentity {
-            anchor::hold(step, presentity.identity.as_str(), subscription.expires);
-        }
+        let end = watcher_info::end(step.configuration, &subscription);
+        step.host.set_timer(&usage.subscription(), end, b"");
+        anchor::hold(step, &presentity, subscription.expires);
         watcher_info::happened(step, usage, &subscription, Happening::Arrived);
     }
     let mut position = Position {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{anchor, passage};
 use crate::errors::Refusal;
-use crate::identity::{PARTITION_BYTES, Presentity};
+use crate::identity::Presentity;
 use crate::keys::Id;
 use crate::ports::{Forward, Verdict};
 use crate::records;
@@ -35,10 +35,7 @@ impl Search {
     #[must_use]
     pub fn begin(presentity: &Presentity<'_>) -> Self {
         let home = presentity.identity.as_str().to_owned();
-        let mut next = VecDeque::new();
-        if home.len() <= PARTITION_BYTES {
-            next.push_back(home.clone());
-        }
+        let next = VecDeque::from([home.clone()]);
         Self { home, tried: Vec::new(), next, left: 0, arrived: 0 }
     }
 

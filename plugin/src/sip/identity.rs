@@ -10,8 +10,8 @@ use std::fmt;
 pub struct Identity(String);
 
 impl Identity {
-    /// Takes text that is canonical already: what [`super::Uri::to_identity`] or a normalizer
-    /// made, or what [`Identity::as_str`] gave before.
+    /// Takes text that is canonical already: what a normalizer made, or what
+    /// [`Identity::as_str`] gave before.
     pub fn from_canonical(text: String) -> Self {
         Self(text)
     }

@@ -5,13 +5,14 @@ mod host;
 mod params;
 mod tel;
 
+pub(crate) use escape::{push_escape, unescaped, write_normal};
 pub use host::Host;
 pub use params::UriParams;
 pub use tel::TelUri;
 
+use super::Malformed;
 use super::lex::ByteSet;
-use super::{Identity, Malformed};
-use escape::{same_unescaped, valid_part, write_normal_user};
+use escape::{same_unescaped, valid_part};
 use memchr::memchr;
 
 const WHAT: Malformed = Malformed("URI");
@@ -148,45 +149,19 @@ impl<'a> Uri<'a> {
             Self::Pres(_) | Self::Other(_) => false,
         }
     }
-
-    /// The identity that this URI names: scheme and host in lower case, escapes normalised
-    /// (RFC 3986 6.2.2.2), no password, default port, parameters or headers. A telephone
-    /// number loses its visual separators and keeps `ext` and `phone-context`. Equal URIs
-    /// have equal identities.
-    pub fn to_identity(&self) -> Identity {
-        let mut text = String::with_capacity(48);
-        match self {
-            Self::Sip(sip) => {
-                text.push_str(if sip.secure { "sips:" } else { "sip:" });
-                if let Some(user) = sip.user {
-                    write_normal_user(user, &mut text);
-                    text.push('@');
-                }
-                sip.host.write(&mut text);
-                let default = if sip.secure { 5061 } else { 5060 };
-                if let Some(port) = sip.port.filter(|port| *port != default) {
-                    text.push(':');
-                    super::headers::push_number(&mut text, port.into());
-                }
-            }
-            Self::Tel(tel) => tel.write_identity(&mut text),
-            Self::Pres(pres) => {
-                text.push_str("pres:");
-                write_normal_user(pres.user, &mut text);
-                text.push('@');
-                pres.host.write(&mut text);
-            }
-            Self::Other(other) => {
-                text.push_str(&other.scheme.to_ascii_lowercase());
-                text.push(':');
-                text.push_str(other.rest);
-            }
-        }
-        Identity::from_canonical(text)
-    }
 }
 
 impl<'a> SipUri<'a> {
+    /// True if the user part says of itself that it is a telephone number (`user=phone`).
+    pub(crate) fn is_phone(&self) -> bool {
+        self.params.is("user", "phone")
+    }
+
+    /// Appends the parameters of these names, canonical.
+    pub(crate) fn write_kept(&self, names: &[String], out: &mut String) {
+        self.params.write_kept(names, out);
+    }
+
     fn parse(secure: bool, rest: &'a str) -> Result<Self, Malformed> {
         let (userinfo, rest) = match memchr(b'@', rest.as_bytes()) {
             Some(at) => (Some(&rest[..at]), &rest[at + 1..]),

@@ -4,6 +4,8 @@
 mod conditional;
 mod delivery;
 mod fanout;
+mod identities;
+mod inspection;
 mod model;
 mod moving;
 mod moving_model;
@@ -12,3 +14,7 @@ mod publication;
 mod recovery;
 mod scene;
 mod subscription;
+mod tables;
+mod watcher_info;
+mod watcher_model;
+mod watchers;

@@ -1,18 +1,24 @@
 //! Subscriptions whose presentity maps to another fundamental identity (WPS-31 to WPS-34).
 
-use super::scene::{ALICE, Answer, HASTY, Notify, OPEN, Scene, pidf_of};
+use super::scene::{ALICE, Answer, Notify, Scene, pidf_of};
+use crate::handler::Presence;
 use crate::keys::{POSITION, SUBSCRIPTION};
 
 pub const CAROL: &str = "sip:carol@example.com";
 pub const DAVE: &str = "sip:dave@example.com";
 pub const DESK: &str = "sip:desk@example.com";
 
+/// Everybody may watch, without a throttle, and identities are mapped.
+const MAPPED: &str = r#"{"presence":{"domains":["example.com"],"notify_interval":0},"identity":{"map":true},
+    "rules":{"enabled":true,"default":"allow"}}"#;
+
 impl Scene {
     /// An operator's reload: the whole new map.
     pub fn map(&mut self, entries: &[(&str, &str)]) {
-        let bytes = |text: &str| text.as_bytes().to_vec();
-        let table = entries.iter().map(|(public, fundamental)| (bytes(public), bytes(fundamental))).collect();
-        self.host.tables.insert("identities".to_owned(), table);
+        let row =
+            |(public, fundamental): &(&str, &str)| vec![(*fundamental).to_owned(), (*public).to_owned()];
+        let sources = [("identities", entries.iter().map(row).collect())].into();
+        self.host.load(&self.presence, &sources).unwrap();
     }
 
     /// A publication of somebody's own document.
@@ -91,7 +97,7 @@ impl Phone {
 
 /// A stage with notes of alice, carol and dave, and the desk mapped to alice.
 fn stage() -> Scene {
-    let mut scene = Scene::new(HASTY);
+    let mut scene = Scene::new(MAPPED);
     scene.map(&[(DESK, ALICE)]);
     for (presentity, note) in [(ALICE, "of alice"), (CAROL, "of carol"), (DAVE, "of dave")] {
         scene.publish_note(presentity, note);
@@ -322,9 +328,10 @@ fn the_last_notify_shows_the_new_presentity() {
     }
 }
 
-fn deciding(decision: &str) -> crate::handler::Presence {
+fn deciding(decision: &str) -> Presence {
     let json = format!(
-        r#"{{"presence":{{"domains":["example.com"]}},"rules":{{"enabled":true,"default":"{decision}"}}}}"#
+        r#"{{"presence":{{"domains":["example.com"]}},"identity":{{"map":true}},
+            "rules":{{"enabled":true,"default":"{decision}"}}}}"#
     );
     Scene::new(&json).presence
 }
@@ -356,7 +363,8 @@ fn the_new_presentity_decides_anew() {
 /// who is watched nor by what right.
 #[test]
 fn the_to_header_of_a_refresh_cannot_point_elsewhere() {
-    let mut scene = Scene::new(r#"{"presence":{"domains":["example.com"],"notify_interval":0}}"#);
+    let mut scene =
+        Scene::new(r#"{"presence":{"domains":["example.com"],"notify_interval":0},"identity":{"map":true}}"#);
     scene.map(&[(DESK, ALICE)]);
     scene.publish_note(CAROL, "of carol");
     let mut desk = Phone::watch(&mut scene, "desk", DESK);
@@ -440,7 +448,7 @@ fn a_moved_subscription_expires() {
 /// for who is, and never so late that a subscription could be looked for in vain.
 #[test]
 fn a_claim_is_made_once_and_renewed_in_time() {
-    let mut scene = Scene::new(OPEN);
+    let mut scene = Scene::new(MAPPED);
     scene.map(&[(DESK, ALICE)]);
     Phone::call(&mut scene, "own", ALICE, "");
     assert_eq!(scene.host.posts(), []);

@@ -93,7 +93,7 @@ struct Model {
 
 impl Model {
     fn new() -> Self {
-        let json = r#"{"presence":{"domains":["example.com"],"notify_interval":0},
+        let json = r#"{"presence":{"domains":["example.com"],"notify_interval":0},"identity":{"map":true},
             "rules":{"enabled":true,"default":"allow"},"limits":{"inline_watchers":1,"chunk":2}}"#;
         let mut model = Self {
             scene: Scene::new(json),
@@ -119,10 +119,14 @@ impl Model {
                 // Claims are on their way for milliseconds, refreshes are a minute apart.
                 self.deliver_claims();
                 let (asked, fundamental) = (ASKED[asked], FUNDAMENTAL[fundamental]);
-                if asked != ALICE || fundamental != DESK && fundamental != LOBBY {
+                // A map has no chains.
+                let through = self.map.values().any(|other| *other == asked);
+                if asked == fundamental {
+                    self.map.remove(asked);
+                } else if !through && !self.map.contains_key(fundamental) {
                     self.map.insert(asked, fundamental);
-                    self.load();
                 }
+                self.load();
             }
             Action::Publish { presentity } => self.publish(FUNDAMENTAL[presentity]),
             Action::Subscribe { asked, seconds } => {

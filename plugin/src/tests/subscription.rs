@@ -61,7 +61,7 @@ fn nothing_published_is_shown_as_nothing() {
 #[test]
 fn the_event_has_to_be_served() {
     let mut scene = Scene::new(OPEN);
-    for lines in ["NoEvent: 1\n", "Event: Presence\n", "Event: dialog\n", "Event: presence.winfo\n"] {
+    for lines in ["NoEvent: 1\n", "Event: Presence\n", "Event: dialog\n", "Event: dialog.winfo\n"] {
         let answer = scene.subscribe("bob", lines);
         assert_eq!((answer.status, answer.header("Allow-Events")), (489, Some("presence")), "{lines}");
     }

@@ -10,6 +10,15 @@ mod hostile;
 /// The plugin: reads and writes records of schema 1.
 pub const GUEST: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/rollcall_test_guest.component.wasm"));
 
+/// Identity rules whose first argument says what they do, and which else give back the second; the words
+/// are in `identity/src/lib.rs`.
+pub const IDENTITY_RULES: &[u8] =
+    include_bytes!(concat!(env!("OUT_DIR"), "/rollcall_test_identity.component.wasm"));
+
+/// The identity rules of `examples/identity-rules`.
+pub const EXAMPLE_RULES: &[u8] =
+    include_bytes!(concat!(env!("OUT_DIR"), "/rollcall_identity_rules.component.wasm"));
+
 /// A mark in the component that tells its edition.
 const PLAIN: &str = "rollcall-edition:plain...";
 
@@ -39,14 +48,22 @@ impl Edition {
     }
 }
 
-/// The plugin with one text of it replaced by another of the same length, wherever it stands:
-/// names of interfaces, for example.
+/// The plugin with one text of it replaced, see [`replaced`].
 ///
 /// # Panics
 /// If the lengths differ or the text does not occur.
 pub fn with_text(text: &str, by: &str) -> Vec<u8> {
+    replaced(GUEST, text, by)
+}
+
+/// A component with one text of it replaced by another of the same length, wherever it stands:
+/// names of interfaces, for example.
+///
+/// # Panics
+/// If the lengths differ or the text does not occur.
+pub fn replaced(component: &[u8], text: &str, by: &str) -> Vec<u8> {
     assert_eq!(text.len(), by.len(), "lengths are written in front of names");
-    let mut component = GUEST.to_vec();
+    let mut component = component.to_vec();
     let mut found = 0;
     let mut at = 0;
     while let Some(rest) = component.get(at..at + text.len()) {

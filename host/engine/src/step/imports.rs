@@ -4,7 +4,9 @@
 
 use crate::bindings::rollcall::plugin as wit;
 use crate::bindings::rollcall::plugin::identity::Failure;
+use crate::identity_rules::{Question, Rules};
 use crate::limits::StepLimits;
+use crate::memory::Memory;
 use crate::partition::Live;
 use crate::registry::Held;
 use crate::runner::Shared;
@@ -55,35 +57,12 @@ pub(crate) struct StepState {
     pub memory: Memory,
     /// The step under way.
     pub step: Option<Step>,
+    /// The site's own identity rules, if it has any.
+    pub rules: Option<Arc<Rules>>,
     /// What may be looked up while a table is built.
     pub building: Option<Building>,
     /// Log lines written outside of steps.
     pub lifecycle_lines: u32,
-}
-
-/// Memory that the instance may have and has.
-pub(crate) struct Memory {
-    pub limit: usize,
-    pub used: usize,
-    /// Whether growth was refused.
-    pub refused: bool,
-}
-
-impl wasmtime::ResourceLimiter for Memory {
-    fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> Result<bool> {
-        // A component may have several memories: they count together.
-        let used = self.used - current.min(self.used) + desired;
-        if used > self.limit {
-            self.refused = true;
-            return Ok(false);
-        }
-        self.used = used;
-        Ok(true)
-    }
-
-    fn table_growing(&mut self, _current: usize, desired: usize, maximum: Option<usize>) -> Result<bool> {
-        Ok(desired <= maximum.unwrap_or(100_000).min(100_000))
-    }
 }
 
 /// A step under way.
@@ -177,6 +156,15 @@ impl StepState {
             return Err(StepError::HostCalls(limits.host_calls));
         }
         Ok((step, limits))
+    }
+
+    /// Asks the site's own rules: in a step, or while a table is built.
+    fn ask(&mut self, question: Question<'_>) -> Result<Result<String, Failure>> {
+        if self.building.is_none() {
+            self.step()?;
+        }
+        let none = || Err(Failure::Broken("no such component".into()));
+        Ok(self.rules.as_ref().map_or_else(none, |rules| rules.ask(question)))
     }
 }
 
@@ -324,14 +312,12 @@ impl wit::tables::Host for StepState {
 }
 
 impl wit::identity::Host for StepState {
-    fn normalize(&mut self, _uri: String, _normalized: String) -> Result<Result<String, Failure>> {
-        self.step()?;
-        Ok(Err(Failure::Broken("no such component".into())))
+    fn normalize(&mut self, uri: String, normalized: String) -> Result<Result<String, Failure>> {
+        self.ask(Question::Normalize { uri: &uri, normalized: &normalized })
     }
 
-    fn fundamental(&mut self, _identity: String, _mapped: String) -> Result<Result<String, Failure>> {
-        self.step()?;
-        Ok(Err(Failure::Broken("no such component".into())))
+    fn fundamental(&mut self, identity: String, mapped: String) -> Result<Result<String, Failure>> {
+        self.ask(Question::Fundamental { identity: &identity, mapped: &mapped })
     }
 }
 

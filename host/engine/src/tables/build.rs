@@ -10,7 +10,7 @@ use super::source::TableSource;
 use super::table::{Table, TableBuilder};
 use crate::bindings::exports::rollcall::plugin::lifecycle as wit;
 use crate::generation::{Instance, Runtime};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 /// Most keys with two values that are looked for.
@@ -70,7 +70,8 @@ pub(super) fn build_table(
                 ControlFlow::Continue(())
             }
             Err(error) => {
-                problems.add(chunk.line(), format!("the component failed from here on: {error:#}"));
+                problems
+                    .add(chunk.line(), format!("the component failed from here on: {}", error.root_cause()));
                 ControlFlow::Break(())
             }
         }
@@ -126,12 +127,12 @@ pub(super) fn tell_disputed(
     // What is wrong besides has been told by the first reading.
     let _ = source.read(&mut chunks);
     chunks.finish();
+    let told: BTreeSet<Vec<u8>> = found.iter().map(|(key, ..)| key.clone()).collect();
+    found.into_iter().for_each(|(_, line, message)| problems.tell(line, message));
     // The source may have changed meanwhile.
-    let lost = disputed.iter().filter(|(key, _)| !found.iter().any(|(told, ..)| told == *key));
-    for (key, line) in lost {
+    for (key, line) in disputed.iter().filter(|(key, _)| !told.contains(*key)) {
         problems.tell(*line, format!("from here on, {} has a second value", show(key)));
     }
-    found.into_iter().for_each(|(_, line, message)| problems.tell(line, message));
     problems
 }
 

@@ -5,17 +5,17 @@ use super::source::RowSink;
 use crate::bindings::exports::rollcall::plugin::lifecycle as wit;
 use std::ops::ControlFlow;
 
-/// Most rows of a chunk.
-const ROWS: usize = 1000;
-
-/// Bytes of fields from which on a chunk is full.
-const BYTES: usize = 128 << 10;
+/// Rows, fields, and bytes of fields from which on a chunk is full: little enough for the deadline of a
+/// call on a machine that has other things to do.
+const ROWS: usize = 500;
+const FIELDS: usize = 2000;
+const BYTES: usize = 64 << 10;
 
 /// Most bytes of all fields of one row.
 const ROW_BYTES: usize = 64 << 10;
 
 /// Most fields of one row.
-const ROW_FIELDS: usize = 10_000;
+const ROW_FIELDS: usize = 2000;
 
 /// Consecutive rows, in few allocations.
 #[derive(Default)]
@@ -33,7 +33,7 @@ impl Chunk {
     }
 
     fn is_full(&self) -> bool {
-        self.rows.len() >= ROWS || self.text.len() >= BYTES || self.fields.len() >= ROW_FIELDS
+        self.rows.len() >= ROWS || self.text.len() >= BYTES || self.fields.len() >= FIELDS
     }
 
     fn push(&mut self, line: u32, fields: &[&str]) {

@@ -72,20 +72,37 @@ pub(super) fn same_unescaped_any_case(a: &str, b: &str) -> bool {
     a.eq_ignore_ascii_case(b) || units(a).map(lower).eq(units(b).map(lower))
 }
 
-/// Appends a user part with its escapes in one form: none where none is needed, upper-case digits.
-pub(super) fn write_normal_user(user: &str, out: &mut String) {
-    if memchr::memchr(b'%', user.as_bytes()).is_none() {
-        out.push_str(user);
+/// Appends text with its escapes in one form: none where none is needed, upper-case digits. With
+/// `lower` its letters become lower case.
+pub(crate) fn write_normal(text: &str, lower: bool, out: &mut String) {
+    if memchr::memchr(b'%', text.as_bytes()).is_none() {
+        let start = out.len();
+        out.push_str(text);
+        if lower {
+            out[start..].make_ascii_lowercase();
+        }
         return;
     }
-    const HEX: &[u8; 16] = b"0123456789ABCDEF";
-    for (byte, kept) in units(user) {
+    for (byte, kept) in units(text) {
         if kept {
-            out.push('%');
-            out.push(HEX[usize::from(byte >> 4)] as char);
-            out.push(HEX[usize::from(byte & 15)] as char);
+            push_escape(byte, out);
+        } else if lower {
+            out.push(char::from(byte.to_ascii_lowercase()));
         } else {
-            out.push(byte as char);
+            out.push(char::from(byte));
         }
     }
+}
+
+/// Appends the escape of a byte.
+pub(crate) fn push_escape(byte: u8, out: &mut String) {
+    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    out.push('%');
+    out.push(char::from(HEX[usize::from(byte >> 4)]));
+    out.push(char::from(HEX[usize::from(byte & 15)]));
+}
+
+/// The bytes that a text with escapes stands for.
+pub(crate) fn unescaped(text: &str) -> impl Iterator<Item = u8> + '_ {
+    units(text).map(|(byte, _)| byte)
 }

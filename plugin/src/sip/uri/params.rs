@@ -3,7 +3,7 @@
 use super::super::Malformed;
 use super::super::lex::ByteSet;
 use super::Host;
-use super::escape::{same_unescaped, same_unescaped_any_case, valid_part};
+use super::escape::{same_unescaped, same_unescaped_any_case, valid_part, write_normal};
 
 const WHAT: Malformed = Malformed("URI parameter");
 
@@ -70,6 +70,11 @@ impl<'a> UriParams<'a> {
         self.iter().find(|(n, _)| same_unescaped_any_case(n, name)).map(|(_, value)| value)
     }
 
+    /// True if the parameter of that name has this value.
+    pub(super) fn is(self, name: &str, value: &str) -> bool {
+        matches!(self.get(name), Some(Some(theirs)) if same_unescaped_any_case(theirs, value))
+    }
+
     /// True if there are none.
     pub fn is_empty(self) -> bool {
         self.raw.is_empty()
@@ -78,6 +83,22 @@ impl<'a> UriParams<'a> {
     /// The list as written, without its first separator.
     pub fn as_str(self) -> &'a str {
         self.raw
+    }
+
+    /// Appends the parameters of these names (in lower case), each behind a semicolon, in the form in
+    /// which equal ones are the same text.
+    pub(super) fn write_kept<'n>(self, names: impl IntoIterator<Item = &'n String>, out: &mut String) {
+        for name in names {
+            let Some(value) = self.get(name) else { continue };
+            out.push(';');
+            out.push_str(name);
+            let Some(value) = value else { continue };
+            out.push('=');
+            match Host::parse(value) {
+                Ok(address @ Host::V6(_)) => address.write(out),
+                _ => write_normal(value, true, out),
+            }
+        }
     }
 
     /// RFC 3261 19.1.4: those in both must match, some must be in both or in none.

@@ -1,7 +1,7 @@
 //! Telephone numbers (RFC 3966).
 
 use super::super::Malformed;
-use super::escape::{same_unescaped_any_case, write_normal_user};
+use super::escape::{same_unescaped_any_case, write_normal};
 use super::params::{UriParams, same_value};
 
 const WHAT: Malformed = Malformed("tel URI");
@@ -17,7 +17,7 @@ pub struct TelUri<'a> {
 
 impl<'a> TelUri<'a> {
     /// Parses what follows `tel:`. A local number without `phone-context` is let through.
-    pub(super) fn parse(rest: &'a str) -> Result<Self, Malformed> {
+    pub(crate) fn parse(rest: &'a str) -> Result<Self, Malformed> {
         let (number, params) = match memchr::memchr(b';', rest.as_bytes()) {
             Some(at) => (&rest[..at], UriParams::parse(&rest[at + 1..])?),
             None => (rest, UriParams::default()),
@@ -40,24 +40,33 @@ impl<'a> TelUri<'a> {
         self.number.starts_with('+')
     }
 
-    /// Appends the identity: digits only, then `ext` and, for a local number, `phone-context`.
-    pub(super) fn write_identity(&self, out: &mut String) {
-        out.push_str("tel:");
+    /// True if the number means the same everywhere: it is global, or says what it is local to.
+    pub(crate) fn is_unambiguous(&self) -> bool {
+        self.is_global() || matches!(self.params.get("phone-context"), Some(Some(_)))
+    }
+
+    /// Appends the number in its one canonical form: lower case, no visual separators, then `ext`,
+    /// `phone-context` and, of the other parameters, those `kept` (names in lower case, in the order wanted).
+    pub(crate) fn write(&self, kept: &[String], out: &mut String) {
         out.extend(plain(self.number));
-        if let Some(Some(extension)) = self.params.get("ext") {
-            out.push_str(";ext=");
-            out.extend(plain(extension));
+        if self.params.is_empty() {
+            return;
         }
-        if let Some(Some(context)) = self.params.get("phone-context") {
-            out.push_str(";phone-context=");
-            if context.starts_with('+') {
-                out.extend(plain(context));
+        for name in ["ext", "phone-context"] {
+            let Some(Some(value)) = self.params.get(name) else { continue };
+            out.push(';');
+            out.push_str(name);
+            out.push('=');
+            let mut normal = String::with_capacity(value.len());
+            write_normal(value, true, &mut normal);
+            if name == "ext" || normal.starts_with('+') {
+                out.extend(plain(&normal));
             } else {
-                let start = out.len();
-                write_normal_user(context, out);
-                out[start..].make_ascii_lowercase();
+                out.push_str(&normal);
             }
         }
+        let others = kept.iter().filter(|name| !matches!(name.as_str(), "ext" | "phone-context"));
+        self.params.write_kept(others, out);
     }
 }
 

@@ -5,10 +5,6 @@ fn uri(text: &str) -> Uri<'_> {
     Uri::parse(text).unwrap_or_else(|e| panic!("{text}: {e}"))
 }
 
-fn identity(text: &str) -> String {
-    uri(text).to_identity().into_string()
-}
-
 /// RFC 3261 19.1.3.
 #[test]
 fn parts_of_sip_uris_are_found() {
@@ -166,7 +162,6 @@ fn telephone_numbers_compare_without_separators() {
     ];
     for (a, b) in equal {
         assert!(uri(a) == uri(b) && uri(b) == uri(a), "{a} {b}");
-        assert_eq!(identity(a), identity(b));
     }
     let different = [
         ("tel:+7042", "tel:7042"),
@@ -189,27 +184,6 @@ fn ipv6_addresses_compare_by_value() {
     assert_eq!(clear.port, Some(5070));
     assert_eq!(uri("sip:user@[2001:db8:::192.0.2.1]"), uri("sip:user@[2001:db8::192.0.2.1]"));
     assert!(Uri::parse("sip:user@[2001:db8:::1]").is_err());
-}
-
-#[test]
-fn identities_are_canonical() {
-    let pairs = [
-        ("SIP:Alice@Example.COM:5060;transport=tcp?subject=x", "sip:Alice@example.com"),
-        ("sip:alice:pass@example.com.", "sip:alice@example.com"),
-        ("sip:al%69ce%3b%2f@example.com", "sip:alice%3B%2F@example.com"),
-        ("sip:alice@example.com:5061", "sip:alice@example.com:5061"),
-        ("sips:alice@example.com:5061", "sips:alice@example.com"),
-        ("sip:example.com", "sip:example.com"),
-        ("sip:a@[2001:DB8:0::1]", "sip:a@[2001:db8::1]"),
-        ("tel:+1-(555).0100", "tel:+15550100"),
-        ("tel:70-42;phone-context=Example.com;x=y", "tel:7042;phone-context=example.com"),
-        ("PRES:Alice@Example.com?x=y", "pres:Alice@example.com"),
-        ("URN:service:sos", "urn:service:sos"),
-    ];
-    for (text, canonical) in pairs {
-        assert_eq!(identity(text), canonical, "{text}");
-        assert_eq!(identity(canonical), canonical);
-    }
 }
 
 /// URIs from few building blocks, so that many of them are equal.
@@ -243,13 +217,9 @@ fn few() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn equality_is_symmetric_and_kept_by_identities(a in few(), b in few()) {
+    fn equality_is_symmetric(a in few(), b in few()) {
         if let (Ok(a), Ok(b)) = (Uri::parse(&a), Uri::parse(&b)) {
-            let (there, back) = (a == b, b == a);
-            prop_assert_eq!(there, back);
-            if there {
-                prop_assert_eq!(a.to_identity(), b.to_identity());
-            }
+            prop_assert_eq!(a == b, b == a);
         }
     }
 
@@ -266,6 +236,5 @@ proptest! {
         let escaped: String = user.bytes().map(|b| format!("%{b:02x}")).collect();
         let (plain, escaped) = (format!("sip:{user}@e.com"), format!("sip:{escaped}@e.com"));
         prop_assert_eq!(uri(&plain), uri(&escaped));
-        prop_assert_eq!(identity(&plain), identity(&escaped));
     }
 }

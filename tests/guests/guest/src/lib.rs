@@ -6,6 +6,7 @@
 
 mod hostile;
 mod script;
+mod tables;
 mod words;
 
 #[path = "../../src/hostile.rs"]
@@ -134,7 +135,7 @@ impl lifecycle::Guest for Component {
             methods: vec!["TEST".into()],
             event_packages: vec![],
             documents: vec!["test".into()],
-            tables: vec!["numbers".into()],
+            tables: tables::NAMES.map(str::to_owned).to_vec(),
             questions: vec!["script".into()],
             record_kinds: vec![kind(b'a', "apple"), kind(b'b', "banana")],
         }
@@ -144,21 +145,15 @@ impl lifecycle::Guest for Component {
         if json.contains("trap") {
             panic!("told to");
         }
+        if json.contains("ask") {
+            // Not allowed here.
+            words::settled("edition");
+        }
         let problem = |key: &str| Problem { key: key.into(), message: "refused".into() };
         if json.contains("refuse") { Err(vec![problem("one"), problem("two")]) } else { Ok(()) }
     }
 
     fn build_table(_table: String, rows: Vec<Row>) -> Result<Vec<TableEntry>, Vec<RowProblem>> {
-        let mut entries = Vec::new();
-        let mut problems = Vec::new();
-        for Row { line, fields } in rows {
-            let text = fields.join(",");
-            match text.split_once('=') {
-                Some((key, value)) => entries.push(TableEntry { key: key.into(), value: value.into() }),
-                None if text == "trap" => panic!("told to"),
-                None => problems.push(RowProblem { line, message: "no value".into() }),
-            }
-        }
-        if problems.is_empty() { Ok(entries) } else { Err(problems) }
+        tables::build(&rows)
     }
 }

@@ -107,8 +107,13 @@ fn text(value: Option<Vec<u8>>) -> String {
     value.map_or("-".into(), |value| String::from_utf8(value).unwrap())
 }
 
+/// What the site's own rules make of an identity, outside of steps.
+pub fn settled(identity: &str) -> String {
+    said(identity::fundamental(identity, "mapped"))
+}
+
 /// A result of the site's own rules, as one line.
-pub fn said(result: Result<String, Failure>) -> String {
+fn said(result: Result<String, Failure>) -> String {
     match result {
         Ok(result) => result,
         Err(Failure::Refused(why)) => format!("refused: {why}"),
