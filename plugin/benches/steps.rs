@@ -4,15 +4,21 @@
 // A bench measures time and may panic; the logic under test does neither.
 #![allow(missing_docs, clippy::disallowed_methods, clippy::expect_used, clippy::panic)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::hint::black_box;
+use std::rc::Rc;
 
 use criterion::{Criterion, criterion_group, criterion_main};
+use rollcall_plugin::identity::Normalizer;
 use rollcall_plugin::ports::{
     Delivery, Durability, Entry, Host, Instant, Level, Outgoing, RuleFailure, Verdict,
 };
+use rollcall_plugin::sip::Uri;
 use rollcall_plugin::sip::owned::OwnedMessage;
+use rollcall_plugin::tables::Row;
 use rollcall_plugin::{Outcome, Presence};
+
+type Table = HashMap<Vec<u8>, Vec<u8>>;
 
 /// One partition, no staging.
 #[derive(Default)]
@@ -20,6 +26,7 @@ struct Plain {
     records: BTreeMap<Vec<u8>, Vec<u8>>,
     tokens: Vec<Vec<u8>>,
     posts: Vec<Vec<u8>>,
+    tables: Rc<HashMap<String, Table>>,
     seed: u64,
 }
 
@@ -52,8 +59,8 @@ impl Host for Plain {
     fn post(&mut self, _partition: &str, payload: &[u8]) {
         self.posts.push(payload.to_vec());
     }
-    fn lookup(&mut self, _table: &str, _key: &[u8]) -> Option<Vec<u8>> {
-        None
+    fn lookup(&mut self, table: &str, key: &[u8]) -> Option<Vec<u8>> {
+        self.tables.get(table)?.get(key).cloned()
     }
     fn normalize(&mut self, _uri: &str, _normalized: &str) -> Result<String, RuleFailure> {
         Err(RuleFailure::Broken(String::new()))
@@ -81,6 +88,10 @@ impl Host for Plain {
 
 const CONFIGURATION: &str = r#"{"presence":{"domains":["example.com"],"notify_interval":0},
     "rules":{"enabled":true,"default":"allow"}}"#;
+/// As `CONFIGURATION`, with everything about identities.
+const MAPPED: &str = r#"{"presence":{"domains":["example.com"],"notify_interval":0},
+    "identity":{"map":true},"lists":{"white":true,"black":true},
+    "rules":{"enabled":true,"default":"allow","map_identities":true}}"#;
 const ALICE: &str = "sip:alice@example.com";
 
 fn publish(precondition: &str, note: usize) -> OwnedMessage {
@@ -121,22 +132,8 @@ fn steps(criterion: &mut Criterion) {
         .expect("a response");
 
     let mut host = Plain::default();
-    let mut tag = etag(presence.on_request(&mut host, &publish("", 0).view()));
-    let mut note = 0;
-    criterion.bench_function("PUBLISH modify, nobody watching", |bencher| {
-        bencher.iter_custom(|times| {
-            let mut spent = std::time::Duration::ZERO;
-            for _ in 0..times {
-                note += 1;
-                let message = publish(&format!("SIP-If-Match: {tag}\r\n"), note);
-                let start = std::time::Instant::now();
-                let verdict = presence.on_request(&mut host, &message.view());
-                spent += start.elapsed();
-                tag = etag(verdict);
-            }
-            spent
-        });
-    });
+    let mut tag = modify(criterion, "PUBLISH modify, nobody watching", &presence, &mut host);
+    let mut note = 1_000_000_000;
 
     let mut watcher = 0;
     criterion.bench_function("SUBSCRIBE with its NOTIFY", |bencher| {
@@ -179,11 +176,69 @@ fn steps(criterion: &mut Criterion) {
     });
 }
 
+/// Modifies a publication over and over; gives its entity-tag in the end.
+fn modify(criterion: &mut Criterion, name: &str, presence: &Presence, host: &mut Plain) -> String {
+    let mut tag = etag(presence.on_request(host, &publish("", 0).view()));
+    let mut note = 0;
+    criterion.bench_function(name, |bencher| {
+        bencher.iter_custom(|times| {
+            let mut spent = std::time::Duration::ZERO;
+            for _ in 0..times {
+                note += 1;
+                let message = publish(&format!("SIP-If-Match: {tag}\r\n"), note);
+                let start = std::time::Instant::now();
+                let verdict = presence.on_request(host, &message.view());
+                spent += start.elapsed();
+                tag = etag(verdict);
+            }
+            spent
+        });
+    });
+    tag
+}
+
+/// What the map and the lists add, and what it costs to build them.
+fn identities(criterion: &mut Criterion) {
+    let presence = Presence::configure(MAPPED).expect("a configuration");
+    let mut tables = HashMap::new();
+    let people: Vec<Vec<String>> = (0..100_000)
+        .map(|n| vec![format!("sip:user{n}@example.com"), format!("tel:+1555{n:07}")])
+        .chain([vec![ALICE.to_owned(), "tel:+15550100".to_owned()]])
+        .collect();
+    let listed: Vec<Vec<String>> = (0..10_000).map(|n| vec![format!("sip:bad{n}@example.com")]).collect();
+    for (table, rows) in [("identities", &people), ("white", &listed), ("black", &listed)] {
+        tables.insert(table.to_owned(), build(&presence, table, rows));
+    }
+    let mut host = Plain { tables: Rc::new(tables), ..Plain::default() };
+    modify(criterion, "PUBLISH modify, with map and lists", &presence, &mut host);
+    criterion.bench_function("1000 rows of the map", |bencher| {
+        bencher.iter(|| build(&presence, "identities", black_box(&people[..1_000])));
+    });
+    let normalizer = Normalizer::default();
+    for text in [
+        ALICE,
+        "sip:+1-555-0100@gw.example.com;user=phone",
+        "sip:al%69ce@[2001:db8::1]:5070",
+        "tel:+1-555-0100",
+    ] {
+        criterion.bench_function(&format!("normalize {text}"), |bencher| {
+            let uri = Uri::parse(text).expect("a URI");
+            bencher.iter(|| normalizer.identity(black_box(&uri)));
+        });
+    }
+}
+
+fn build(presence: &Presence, table: &str, rows: &[Vec<String>]) -> Table {
+    let rows = rows.iter().zip(1..).map(|(fields, line)| Row { line, fields });
+    let built = presence.build_table(&mut Plain::default(), table, rows);
+    built.expect("rows that fit").into_iter().collect()
+}
+
 fn answer(presence: &Presence, host: &mut Plain, response: &OwnedMessage) {
     for token in std::mem::take(&mut host.tokens) {
         presence.on_response(host, ALICE, &token, &Outcome::Response(response.view()));
     }
 }
 
-criterion_group!(benches, steps);
+criterion_group!(benches, steps, identities);
 criterion_main!(benches);

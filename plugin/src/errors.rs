@@ -39,7 +39,7 @@ pub enum Refusal {
     BadEvent,
     /// 500 with Retry-After: the subscription is on its way to another partition.
     Moving,
-    /// 500: the site's identity rules fail.
+    /// 500 with Retry-After: the site's identity rules fail.
     IdentityRules,
     /// 500: CSeq lower than that of an earlier request (RFC 3261 12.2.2).
     OutOfOrder,

@@ -67,6 +67,7 @@ for target in "$@"; do
         dictionary=xml.dict
         ;;
     configuration) seed "$corpus" seeds/configuration.txt ;;
+    source) seed "$corpus" seeds/source.txt ;;
     *) seed "$corpus" seeds/values.txt ;;
     esac
     echo "== $target, $seconds s"

@@ -18,8 +18,10 @@ pub mod phone;
 pub mod pidf;
 pub mod process;
 pub mod rng;
+pub mod schema;
 pub mod server;
 pub mod subscription;
+pub mod watcher_info;
 
 pub use admin::Admin;
 pub use config::Config;
@@ -28,6 +30,7 @@ pub use phone::{Phone, Publication};
 pub use pidf::{Document, Pidf};
 pub use server::Server;
 pub use subscription::{Answer, Notify, Subscription};
+pub use watcher_info::WatcherInfo;
 
 /// How long a test waits for what has to come before it calls it lost. Generous, so that a
 /// busy machine does not fail a test; nothing waits this long when all is well.

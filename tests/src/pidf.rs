@@ -1,8 +1,6 @@
 //! Presence documents: made for PUBLISH, looked into and validated when they come back.
 
-use std::io::Write as _;
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use crate::schema;
 
 /// Namespace of PIDF (RFC 3863 4.2.1).
 pub const NAMESPACE: &str = "urn:ietf:params:xml:ns:pidf";
@@ -120,7 +118,7 @@ impl Document {
             ids.dedup();
             assert_eq!(ids.len(), count, "ids are unique (RFC 3863 4.1.2): {}", document.text);
         });
-        document.validate();
+        schema::validate(&document.text);
         document
     }
 
@@ -201,32 +199,4 @@ impl Document {
                 .collect()
         })
     }
-
-    #[track_caller]
-    fn validate(&self) {
-        let folder = schemas();
-        let mut child = Command::new("xmllint")
-            .args(["--nonet", "--noout", "--schema"])
-            .arg(folder.join("presence.xsd"))
-            .arg("-")
-            .env("XML_CATALOG_FILES", folder.join("catalog.xml"))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("xmllint (Debian: libxml2-utils)");
-        child.stdin.take().expect("stdin").write_all(self.text.as_bytes()).expect("write to xmllint");
-        let output = child.wait_with_output().expect("xmllint");
-        assert!(
-            output.status.success(),
-            "not valid by the schemas:\n{}\n{}",
-            String::from_utf8_lossy(&output.stderr),
-            self.text
-        );
-    }
-}
-
-/// The folder of the schemas.
-fn schemas() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("data/xsd")
 }

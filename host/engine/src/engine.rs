@@ -218,8 +218,9 @@ impl Engine {
         self.shared.take(Arc::new(Input::Document { document, done }));
     }
 
-    /// Asks the component a question (`wit/plugin.wit`, `handler.on-inspect`); the answer is JSON in a form of
-    /// the component's. Waits for it: for an instance, for the step before in the partition, for the disk.
+    /// Asks the component a question (`wit/plugin.wit`, `handler.on-inspect`); the answer is JSON in a form
+    /// of the component's. Waits for it: for an instance, for the step before in the partition, for the disk.
+    /// So an [`Edge`] must not ask from within its calls.
     ///
     /// # Errors
     /// If the component knows no such question, says what is wrong with it, or fails.
@@ -228,9 +229,10 @@ impl Engine {
     }
 
     /// Up to `limit` partitions that hold records, timers or posts, beginning after the partition `after`
-    /// where one is given (it need not be there any more), in an order of the store's choice that does not change. An empty
-    /// page is the end. One that holds something the whole time is listed exactly once; one whose records have
-    /// all expired may be listed. Relaxed writes are flushed first, so partitions that only hold such are there.
+    /// where one is given (it need not be there any more), in an order of the store's choice that does not
+    /// change. An empty page is the end. One that holds something the whole time is listed exactly once; one
+    /// whose records have all expired may be listed. Relaxed writes are flushed first, so partitions that
+    /// only hold such are there.
     ///
     /// # Errors
     /// If `after` is no name of a partition, or the store fails.
@@ -265,7 +267,10 @@ impl Engine {
 
     /// Replaces the site's own identity rules, or takes them away, between two steps: the tables are built
     /// anew with them and come into force together with them. Steps under way end with what they began
-    /// with. [`Engine::roll_back`] undoes this as it does a swap. Gives the digest of the rules.
+    /// with. [`Engine::roll_back`] undoes this as it does a swap. Rules that are in force already change
+    /// nothing. Gives the digest of the rules.
+    ///
+    /// A component may go by its configuration when it asks for rules: this does not change it.
     ///
     /// # Errors
     /// If they cannot be used, or a table cannot be built with them; all stays as it was.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Exit code for a configuration with problems: `EX_CONFIG` of sysexits.
 pub const BAD_CONFIGURATION: u8 = 78;
@@ -47,19 +47,42 @@ pub enum Command {
         #[arg(long)]
         admin: String,
     },
-    /// Show what a running server tells of itself.
-    Show {
-        /// What to show.
-        #[arg(default_value = "health")]
-        what: Shown,
+    /// Have a running server look at the files of its tables. Tells of each table what became of it; exit code
+    /// 1 if one was kept because its file is broken or gone.
+    Reload {
         /// Admin address of the server.
         #[arg(long)]
         admin: String,
     },
+    /// Show what a running server tells of itself.
+    Show(Show),
+}
+
+/// [`Command::Show`]
+#[derive(Args, Clone, Debug)]
+pub struct Show {
+    /// What to show.
+    #[arg(default_value = "health")]
+    pub what: Shown,
+    /// The address that `identity` and `presentity` are about, such as sip:alice@example.com.
+    #[arg(required_if_eq_any([("what", "identity"), ("what", "presentity")]))]
+    pub uri: Option<String>,
+    /// Admin address of the server.
+    #[arg(long)]
+    pub admin: String,
+    /// JSON, as the server tells it; a line for each presentity.
+    #[arg(long)]
+    pub json: bool,
+    /// Begin the list of presentities behind this one.
+    #[arg(long)]
+    pub after: Option<String>,
+    /// Most presentities to list. Default: all.
+    #[arg(long)]
+    pub limit: Option<usize>,
 }
 
 /// What [`Command::Show`] shows.
-#[derive(Clone, Copy, Debug, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Shown {
     /// Whether it is well, for how long, and which generation runs.
     Health,
@@ -67,6 +90,12 @@ pub enum Shown {
     Generations,
     /// All metrics.
     Metrics,
+    /// Which identity an address stands for, and whether it is listed.
+    Identity,
+    /// What is published of an address, and who watches it.
+    Presentity,
+    /// Everybody of whom something is known: who is online, who is watched.
+    Presentities,
 }
 
 impl Shown {
@@ -76,6 +105,14 @@ impl Shown {
             Self::Health => "/health",
             Self::Generations => "/generations",
             Self::Metrics => "/metrics",
+            Self::Identity => "/identity",
+            Self::Presentity => "/presentity",
+            Self::Presentities => "/presentities",
         }
+    }
+
+    /// True if it is about one address.
+    pub fn is_about_uri(self) -> bool {
+        matches!(self, Self::Identity | Self::Presentity)
     }
 }

@@ -10,6 +10,8 @@ pub mod command;
 pub mod configuration;
 pub mod logging;
 pub mod metrics;
+pub mod readable;
+pub mod remote;
 pub mod run;
 pub mod server;
 pub mod signals;

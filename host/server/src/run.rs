@@ -48,6 +48,7 @@ async fn live(configuration: Configuration, logging: Logging) -> Result<(), RunE
     let _ = io::stdout().flush();
     while signals.next().await == Ask::Reload {
         reload(&configuration, &logging);
+        server.reload();
     }
     let stopping = tokio::task::spawn_blocking(|| server.stop());
     tokio::select! {

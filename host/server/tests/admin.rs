@@ -10,8 +10,12 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use rollcall_server::admin::{Admin, Control, Generation, Health, start};
+use rollcall_server::admin::{
+    Admin, Control, Generation, Health, Reload, Reloaded, TableReload, Unanswered, start,
+};
 use rollcall_server::client::{self, Call};
+use rollcall_server::command::{Show, Shown};
+use rollcall_server::remote;
 
 /// A server whose swaps wait for the test.
 struct Fake {
@@ -42,6 +46,49 @@ impl Control for Fake {
         Ok(generation(1))
     }
 
+    fn reload(&self) -> Option<Reload> {
+        self.swapping.lock().send(0).unwrap();
+        let outcome = self.swapped.lock().recv_timeout(Duration::from_secs(20)).unwrap();
+        let problems = outcome.err().unwrap_or_default();
+        let state = if problems.is_empty() { Reloaded::Replaced } else { Reloaded::Kept };
+        let table = |table: &str, state, problems| TableReload {
+            table: table.to_owned(),
+            file: format!("/etc/{table}"),
+            state,
+            entries: 7,
+            milliseconds: 12,
+            problems,
+            further: if state == Reloaded::Kept { 3 } else { 0 },
+        };
+        let tables = vec![table("identities", Reloaded::Unchanged, vec![]), table("white", state, problems)];
+        Some(Reload { ok: state != Reloaded::Kept, identity_rules: None, tables })
+    }
+
+    fn inspect(&self, question: &str, argument: &str) -> Result<String, Unanswered> {
+        match (question, argument) {
+            ("summary", "sip:u3@x") => Err(Unanswered::Failed("no time".into())),
+            ("summary", "sip:u7@x") => Ok("{\"publications\":0,\"watchers\":0,\"winfo_watchers\":0}".into()),
+            ("summary", name) => Ok(format!("{{\"basic\":\"open\",\"watchers\":{}}}", name.len())),
+            (_, "unknown") => Err(Unanswered::Unknown("no such question".into())),
+            (_, "refused") => Err(Unanswered::Refused("no URI".into())),
+            (_, "failed") => Err(Unanswered::Failed("it trapped".into())),
+            (_, "stopped") => Err(Unanswered::Unavailable("it stops".into())),
+            (_, "broken") => Ok("{\"uri\": ".into()),
+            (question, uri) => Ok(serde_json::json!({ "asked": question, "uri": uri }).to_string()),
+        }
+    }
+
+    /// `sip:u0@x` to `sip:u1233@x`, in the order of their numbers.
+    fn partitions(&self, after: Option<&str>, limit: usize) -> Result<Vec<String>, Unanswered> {
+        let number = |name: &str| name.strip_prefix("sip:u")?.strip_suffix("@x")?.parse::<usize>().ok();
+        let first = match after.map(number) {
+            None => 0,
+            Some(Some(number)) => number + 1,
+            Some(None) => return Err(Unanswered::Refused("after: no name".into())),
+        };
+        Ok((first..1234).take(limit).map(|number| format!("sip:u{number}@x")).collect())
+    }
+
     fn advance(&self, milliseconds: u64) -> Option<u64> {
         let clock = self.clock.as_ref()?;
         Some(clock.fetch_add(milliseconds, Ordering::Relaxed) + milliseconds)
@@ -50,7 +97,7 @@ impl Control for Fake {
 
 fn generation(number: u64) -> Generation {
     let [name, version, digest] = ["plugin", "0.1.0", "00ff"].map(str::to_owned);
-    Generation { number, name, version, digest, running: true }
+    Generation { number, name, version, digest, identity_rules: None, running: true }
 }
 
 struct Running {
@@ -72,6 +119,11 @@ fn running(clock: Option<u64>) -> Running {
 }
 
 impl Running {
+    fn get(&self, target: &str) -> (u16, String) {
+        let (status, answer) = self.ask(&format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n"));
+        (status, body(&answer).trim_end().to_owned())
+    }
+
     fn ask(&self, request: &str) -> (u16, String) {
         exchange(self.admin.address(), request.as_bytes())
     }
@@ -112,6 +164,9 @@ fn what_is_not_there_is_refused() {
         ("GET / HTTP/1.1\r\nHost: a\r\n\r\n", 404),
         ("DELETE /health HTTP/1.1\r\nHost: a\r\n\r\n", 405),
         ("GET /swap HTTP/1.1\r\nHost: a\r\n\r\n", 405),
+        ("GET /reload HTTP/1.1\r\nHost: a\r\n\r\n", 405),
+        ("POST /presentities HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n", 405),
+        ("POST /reload HTTP/1.1\r\nHost: a\r\nOrigin: http://a\r\nContent-Length: 0\r\n\r\n", 403),
         ("POST /clock/advance?ms=5 HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n", 404),
         ("nonsense\r\n\r\n", 400),
     ] {
@@ -197,4 +252,138 @@ async fn the_client_of_the_command_line_understands_the_server() {
     assert_eq!(status.as_u16(), 200);
     drop(server);
     assert!(client::call(&address, "/health", Call::Get).await.is_err());
+}
+
+#[test]
+fn questions_are_handed_to_the_component_and_its_answers_back() {
+    let server = running(None);
+    for (target, expected) in [
+        ("/identity?uri=tel:+1-555;a=b", "{\"asked\":\"identity\",\"uri\":\"tel:+1-555;a=b\"}"),
+        ("/presentity?uri=sip%3Aa%40x", "{\"asked\":\"presentity\",\"uri\":\"sip:a@x\"}"),
+    ] {
+        assert_eq!(server.get(target), (200, expected.to_owned()));
+    }
+    for (target, status, problem) in [
+        ("/identity", 400, "expected ?uri=URI"),
+        ("/identity?uri=", 400, "expected ?uri=URI"),
+        ("/identity?url=a", 400, "found \\\"url\\\", expected uri"),
+        ("/presentity?uri=refused", 400, "no URI"),
+        ("/presentity?uri=unknown", 404, "no such question"),
+        ("/presentity?uri=failed", 500, "it trapped"),
+        ("/presentity?uri=stopped", 503, "it stops"),
+        ("/presentity?uri=broken", 500, "the component's answer is no JSON: "),
+        ("/presentities?limit=0", 400, "limit: expected a number from 1 to 1000"),
+        ("/presentities?limit=1001", 400, "limit: expected a number from 1 to 1000"),
+        ("/presentities?after=x", 400, "after: no name"),
+    ] {
+        let (told, answer) = server.get(target);
+        assert!(told == status && answer.contains(problem), "{target}: {told} {answer}");
+    }
+}
+
+#[test]
+fn presentities_are_told_page_by_page() {
+    let server = running(None);
+    assert_eq!(
+        server.get("/presentities?limit=2").1,
+        "{\"presentities\":[{\"presentity\":\"sip:u0@x\",\"summary\":{\"basic\":\"open\",\"watchers\":8}},\
+         {\"presentity\":\"sip:u1@x\",\"summary\":{\"basic\":\"open\",\"watchers\":8}}],\"next\":\"sip:u1@x\"}"
+    );
+    assert_eq!(
+        server.get("/presentities?after=sip:u2@x&limit=1").1,
+        "{\"presentities\":[{\"presentity\":\"sip:u3@x\",\"problem\":\"no time\"}],\"next\":\"sip:u3@x\"}"
+    );
+    let end = "{\"presentities\":[],\"next\":null}";
+    assert_eq!(server.get("/presentities?after=sip:u1233@x"), (200, end.to_owned()));
+    let (_, last) = server.get("/presentities?after=sip:u1200@x");
+    assert!(last.ends_with(",\"next\":null}"), "{last}");
+}
+
+fn show(server: &Running, what: Shown, uri: Option<&str>) -> Show {
+    let (uri, admin) = (uri.map(str::to_owned), server.admin.address().to_string());
+    Show { what, uri, admin, json: false, after: None, limit: None }
+}
+
+/// What a command says, and how it ends.
+async fn shown(show: &Show) -> (String, Result<(), String>) {
+    let mut said = String::new();
+    let ended = remote::show(show, &mut |piece| said.push_str(piece)).await;
+    (said, ended)
+}
+
+#[tokio::test]
+async fn the_command_line_shows_answers_for_people_and_for_programs() {
+    let server = running(None);
+    let mut identity = show(&server, Shown::Identity, Some("sip:\u{e4}&b=c@x"));
+    assert_eq!(shown(&identity).await.0, "asked: identity\nuri: sip:\u{e4}&b=c@x\n");
+    identity.json = true;
+    assert_eq!(shown(&identity).await.0, "{\"asked\":\"identity\",\"uri\":\"sip:\u{e4}&b=c@x\"}\n");
+    let (said, ended) = shown(&show(&server, Shown::Presentity, Some("refused"))).await;
+    assert!(said.is_empty() && ended.unwrap_err().ends_with("refused (400 Bad Request):\nno URI"));
+    assert_eq!(
+        shown(&show(&server, Shown::Health, None)).await.0,
+        "{\"ok\":true,\"uptime\":3,\"generation\":1}\n"
+    );
+}
+
+#[tokio::test]
+async fn the_command_line_walks_over_all_pages() {
+    let server = running(None);
+    let mut all = show(&server, Shown::Presentities, None);
+    let (said, ended) = shown(&all).await;
+    assert_eq!(ended, Ok(()));
+    let lines: Vec<&str> = said.lines().collect();
+    assert_eq!(lines.len(), 1 + 1233, "there is nothing of the eighth");
+    assert_eq!(
+        lines[0].split_whitespace().collect::<Vec<_>>(),
+        ["presentity", "basic", "watchers", "problem"]
+    );
+    assert_eq!(lines[4].split_whitespace().collect::<Vec<_>>(), ["sip:u3@x", "-", "-", "no", "time"]);
+    assert!(lines[1233].starts_with("sip:u1233@x"));
+    all.json = true;
+    all.after = Some("sip:u600@x".into());
+    all.limit = Some(501);
+    let (said, _) = shown(&all).await;
+    let names: Vec<String> = said
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["presentity"].to_string())
+        .collect();
+    assert_eq!(
+        (names.len(), names[0].as_str(), names[500].as_str()),
+        (501, "\"sip:u601@x\"", "\"sip:u1101@x\"")
+    );
+}
+
+#[tokio::test]
+async fn a_reload_tells_of_each_table_and_fails_if_one_was_kept() {
+    let server = running(None);
+    let address = server.admin.address().to_string();
+    let mut said = String::new();
+    server.swapped.send(Ok(())).unwrap();
+    assert_eq!(remote::reload(&address, &mut |piece| said.push_str(piece)).await, Ok(()));
+    assert_eq!(said, "identities: unchanged, 7 entries\nwhite: replaced, 7 entries, 12 ms\n");
+
+    said.clear();
+    server.swapped.send(Err(vec!["/etc/white:3: no URI".into()])).unwrap();
+    let ended = remote::reload(&address, &mut |piece| said.push_str(piece)).await;
+    assert_eq!(said, "identities: unchanged, 7 entries\nwhite: kept as it was, 7 entries\n");
+    assert_eq!(ended, Err("/etc/white:3: no URI\n/etc/white: 3 more problems".into()));
+}
+
+#[test]
+fn a_reload_and_a_swap_exclude_each_other_and_questions_are_answered_meanwhile() {
+    let server = running(None);
+    let address = server.admin.address();
+    let reload = "POST /reload HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n";
+    let first = std::thread::spawn(move || exchange(address, reload.as_bytes()));
+    assert_eq!(server.swapping.recv_timeout(Duration::from_secs(20)), Ok(0));
+    assert_eq!(server.ask(reload).0, 409);
+    let roll_back = "POST /rollback HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n";
+    assert_eq!(server.ask(roll_back).0, 409);
+    assert_eq!(server.get("/identity?uri=sip:a@x").0, 200);
+    server.swapped.send(Err(vec!["white:3: no URI".into()])).unwrap();
+    let (status, answer) = first.join().unwrap();
+    assert_eq!(status, 422, "nobody overlooks that a table was kept");
+    let reload: Reload = serde_json::from_str(body(&answer)).unwrap();
+    assert!(!reload.ok && reload.tables[1].state == Reloaded::Kept);
 }

@@ -17,7 +17,7 @@ fn said(bytes: &[u8]) -> String {
 fn a_configuration_with_problems_exits_with_78_and_tells_them_all() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("r.toml");
-    std::fs::write(&file, "[sip]\nlisten = ['udp:nowhere']\n[storage]\npaht = 'data'\n[lists]\n[presence]\ndomains = ['example.com']\n").unwrap();
+    std::fs::write(&file, "[sip]\nlisten = ['udp:nowhere']\n[storage]\npaht = 'data'\n[documents]\n[presence]\ndomains = ['example.com']\n").unwrap();
     let output = rollcall(&["check", "--config", file.to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(78));
     assert!(output.stdout.is_empty());
@@ -27,7 +27,7 @@ fn a_configuration_with_problems_exits_with_78_and_tells_them_all() {
         format!("{name}:2: sip.listen[0]: found \"udp:nowhere\", expected"),
         format!("{name}:3: storage.path: missing"),
         format!("{name}:4: storage.paht: unknown key, did you mean \"path\"?"),
-        format!("{name}:5: lists: not supported by this version"),
+        format!("{name}:5: documents: not supported by this version"),
         "4 problems; nothing was started".to_owned(),
     ] {
         assert!(said.contains(&problem), "{problem}\nis missing in\n{said}");
@@ -59,4 +59,11 @@ fn wrong_usage_exits_with_2_and_a_server_that_is_not_there_with_1() {
     assert_eq!(output.status.code(), Some(1));
     assert!(said(&output.stderr).contains("cannot be reached"));
     assert_eq!(rollcall(&["swap", "/nonexistent", "--admin", &address]).status.code(), Some(1));
+    assert_eq!(rollcall(&["reload", "--admin", &address]).status.code(), Some(1));
+    assert_eq!(rollcall(&["show", "presentities", "--admin", &address]).status.code(), Some(1));
+    let output = rollcall(&["show", "identity", "--admin", &address]);
+    assert_eq!(output.status.code(), Some(2), "which address?");
+    let output = rollcall(&["show", "health", "sip:a@x", "--admin", &address]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said(&output.stderr).contains("sip:a@x: not expected here"));
 }

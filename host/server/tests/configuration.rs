@@ -5,7 +5,10 @@
 use std::path::Path;
 use std::time::Duration;
 
-use rollcall_server::configuration::{Configuration, Limits, Reading, StorageEngine};
+use rollcall_server::configuration::{
+    Configuration, IdentityRules, Limits, Reading, Refusals, StorageEngine, TableFile, TableRefusal,
+};
+use rollcall_sources::Format;
 
 const GOOD: &str = "[sip]\nlisten = ['udp:127.0.0.1:0']\n[storage]\npath = 'data'\n";
 
@@ -56,13 +59,33 @@ fn every_problem_is_told_with_file_line_key_and_what_was_expected() {
         ),
         (
             &format!(
-                "{GOOD}[lists]\nwhite = 'white.txt'\n[identity]\n[[external.registrar]]\ndomain = 'a'\n"
+                "{GOOD}[identity]\nlearn = true\n[documents]\npath = 'd'\n[[external.registrar]]\ndomain = 'a'\n"
             ),
             &[
-                "5: lists: not supported by this version",
-                "7: identity: not supported by this version",
-                "8: external: not supported by this version",
+                "6: identity.learn: not supported by this version",
+                "7: documents: not supported by this version",
+                "9: external: not supported by this version",
             ],
+        ),
+        (
+            &format!(
+                "{GOOD}[identity]\nmap = 'map.xml'\nreload = -1\ncomponent = ''\ntime_limit = '2s'\n\
+                 nomralizer = {{}}\n[lists]\nwhite = 5\nblakc = 'b'\nreload = '1h'\n"
+            ),
+            &[
+                "6: identity.map: found \"map.xml\", expected a name that ends in .json or .csv, or identity.format beside it",
+                "7: identity.reload: found -1, expected an integer from 0 to 31536000",
+                "8: identity.component: found \"\", expected the path of a file",
+                "9: identity.time_limit: found \"2s\", expected a duration from \"1ms\" to \"1000ms\", such as \"20ms\" or \"2s\"",
+                "10: identity.nomralizer: unknown key, did you mean \"normalizer\"?",
+                "12: lists.white: found 5, expected the path of a file",
+                "13: lists.blakc: unknown key, did you mean \"black\"?",
+                "14: lists.reload: found \"1h\", expected an integer from 0 to 31536000",
+            ],
+        ),
+        (
+            &format!("{GOOD}[identity]\nmap = 'map.json'\nformat = 'xml'\n"),
+            &["7: identity.format: found \"xml\", expected \"json\" or \"csv\""],
         ),
         (
             &format!(
@@ -114,7 +137,7 @@ fn problems_of_the_component_get_the_lines_of_their_keys() {
         ("rules", "missing"),
     ];
     let said = said.map(|(key, message)| (key.to_owned(), message.to_owned()));
-    let problems = configuration.refused(said.into());
+    let problems = configuration.refused(&Refusals { keys: said.into(), tables: Vec::new() });
     let lines: Vec<String> = problems.0.iter().map(|problem| problem.to_string()).collect();
     assert_eq!(
         lines,
@@ -131,7 +154,8 @@ fn problems_of_host_and_component_are_told_together() {
     let text = "[presence]\ndomains = []\n[sip]\nlisten = ['udp:x']\n[storage]\npath = 'data'\n";
     let mut reading = Configuration::parse(Path::new("r.toml"), text).unwrap();
     assert!(reading.has_problems());
-    reading.add_refused(vec![("presence.domains".into(), "found none, expected at least one".into())]);
+    let keys = vec![("presence.domains".into(), "found none, expected at least one".into())];
+    reading.add_refused(&Refusals { keys, tables: Vec::new() });
     let lines: Vec<Option<usize>> =
         reading.finish().unwrap_err().0.iter().map(|problem| problem.line).collect();
     assert_eq!(lines, [Some(2), Some(4)]);
@@ -143,7 +167,8 @@ fn the_sections_of_the_component_are_handed_on_as_json() {
         "{GOOD}[presence]\ndomains = ['example.com']\nexpires = {{ default = 3_600, min = 0x3c }}\n\
          since = 2026-01-01\n[rules]\nenabled = true\nshare = 0.5\n"
     );
-    let settings: serde_json::Value = serde_json::from_str(&parse(&text).unwrap().plugin.settings).unwrap();
+    let settings: serde_json::Value =
+        serde_json::from_str(&parse(&text).unwrap().plugin.given.settings).unwrap();
     assert_eq!(
         settings,
         serde_json::json!({
@@ -163,7 +188,7 @@ fn what_is_not_said_has_a_default_and_paths_are_relative_to_the_file() {
     assert_eq!(configuration.storage.engine, StorageEngine::Fjall { path: "/etc/rollcall/data".into() });
     assert_eq!(configuration.plugin.component.as_deref(), Some(Path::new("/etc/rollcall/p.wasm")));
     assert_eq!(configuration.plugin.limits, Limits::default());
-    assert_eq!(configuration.plugin.settings, "{}");
+    assert_eq!(configuration.plugin.given.settings, "{}");
     assert_eq!(configuration.admin, None);
     assert!(!configuration.testing.clock);
     assert!(configuration.sip.trusted.is_empty(), "nobody is believed unless the operator says so");
@@ -190,4 +215,100 @@ fn amounts_are_written_with_their_units() {
 fn a_file_that_is_not_there_is_named() {
     let error = Configuration::read(Path::new("/nonexistent/r.toml")).unwrap_err();
     assert!(error.to_string().starts_with("/nonexistent/r.toml: cannot be read: "), "{error}");
+}
+
+#[test]
+fn files_of_identities_and_lists_become_tables() {
+    let text = format!(
+        "{GOOD}[identity]\nmap = 'map.CSV'\nreload = 0\ncomponent = '/opt/rules.wasm'\ntime_limit = '20ms'\n\
+         normalizer = {{ strip_port = true }}\n[lists]\nblack = 'black.txt'\nmap = false\n"
+    );
+    let given = parse(&text).unwrap().plugin.given;
+    let hour = Some(Duration::from_secs(3600));
+    let file = |table, key, file: &str, format, reload| {
+        let file = Path::new("/etc/rollcall").join(file);
+        TableFile { table, key, file, format, reload }
+    };
+    let map = file("identities", "identity.map", "map.CSV", Format::Csv, None);
+    let black = file("black", "lists.black", "black.txt", Format::List, hour);
+    assert_eq!(given.tables, [map, black]);
+    let rules =
+        IdentityRules { component: "/opt/rules.wasm".into(), time_limit: Some(Duration::from_millis(20)) };
+    assert_eq!(given.identity_rules, Some(rules));
+    let settings: serde_json::Value = serde_json::from_str(&given.settings).unwrap();
+    assert_eq!(settings["identity"]["normalizer"], serde_json::json!({ "strip_port": true }));
+    assert_eq!(settings["identity"]["map"], "map.CSV");
+    assert_eq!(settings["lists"], serde_json::json!({ "black": "black.txt", "map": false }));
+
+    let named = parse(&format!("{GOOD}[identity]\nmap = 'map'\nformat = 'json'\n[lists]\n")).unwrap();
+    let map = file("identities", "identity.map", "map", Format::Json, hour);
+    assert_eq!(named.plugin.given.tables, [map]);
+    assert_eq!(parse(GOOD).unwrap().plugin.given.tables, []);
+}
+
+/// Those of the configuration come first; then those of each file, by line.
+#[test]
+fn problems_of_files_are_told_with_file_and_line() {
+    let text = format!("{GOOD}[lists]\nwhite = 'white.txt'\nblack = 'black.txt'\n");
+    let mut reading = Configuration::parse(Path::new("/etc/rollcall/r.toml"), &text).unwrap();
+    let refusal = |table: &str, first: &[(u32, &str)], total| TableRefusal {
+        table: table.to_owned(),
+        first: first.iter().map(|(line, message)| (*line, (*message).to_owned())).collect(),
+        total,
+    };
+    reading.add_refused(&Refusals {
+        keys: vec![("rules.default".into(), "found 7".into())],
+        tables: vec![
+            refusal("white", &[(0, "cannot be read: gone")], 1),
+            refusal("black", &[(12, "no URI"), (3, "not UTF-8")], 5),
+        ],
+    });
+    let told = reading.finish().unwrap_err();
+    assert_eq!(
+        told.to_string(),
+        "/etc/rollcall/r.toml: rules.default: found 7\n\
+         /etc/rollcall/r.toml:6: lists.white: /etc/rollcall/white.txt: cannot be read: gone\n\
+         /etc/rollcall/r.toml:7: lists.black: /etc/rollcall/black.txt: 3 more problems\n\
+         /etc/rollcall/black.txt:3: not UTF-8\n\
+         /etc/rollcall/black.txt:12: no URI\n\
+         5 problems; nothing was started"
+    );
+}
+
+/// A value of the wrong kind is told once, though host and component both see it.
+#[test]
+fn what_both_sides_refuse_is_told_once() {
+    let text = format!("{GOOD}[lists]\nwhite = 5\n");
+    let mut reading = Configuration::parse(Path::new("r.toml"), &text).unwrap();
+    let keys = vec![("lists.white".into(), "found 5".into()), ("lists.map".into(), "found 6".into())];
+    reading.add_refused(&Refusals { keys, tables: Vec::new() });
+    let keys: Vec<String> = reading.finish().unwrap_err().0.into_iter().map(|problem| problem.key).collect();
+    assert_eq!(keys, ["lists.map", "lists.white"]);
+}
+
+/// The example explains every key, also those that it leaves at their defaults.
+#[test]
+fn the_commented_keys_of_the_example_are_keys() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/rollcall.toml");
+    let is_key = |line: &str| {
+        let name = line.split(" = ").next().unwrap_or_default();
+        line.contains(" = ") && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
+    };
+    let text: Vec<String> = std::fs::read_to_string(&file)
+        .unwrap()
+        .lines()
+        .map(|line| match line.strip_prefix("# ") {
+            Some(key) if is_key(key) || key == "[testing]" => key.to_owned(),
+            _ => line.to_owned(),
+        })
+        .collect();
+    let configuration = Configuration::parse(&file, &text.join("\n")).and_then(Reading::finish).unwrap();
+    let given = configuration.plugin.given;
+    let tables: Vec<&str> = given.tables.iter().map(|table| table.table).collect();
+    assert_eq!(tables, ["identities", "white", "black"]);
+    assert!(given.tables.iter().all(|table| table.reload == Some(Duration::from_secs(3600))));
+    let rules = given.identity_rules.unwrap();
+    assert_eq!(rules.time_limit, Some(rollcall_engine::IdentityLimits::default().time));
+    let settings: serde_json::Value = serde_json::from_str(&given.settings).unwrap();
+    assert_eq!(settings["rules"]["map_identities"], false);
 }

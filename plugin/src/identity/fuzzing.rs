@@ -39,3 +39,35 @@ pub fn normalizer(data: &[u8]) {
         assert_eq!(normalizer.identity(&a), normalizer.identity(&b));
     }
 }
+
+/// Rows of tables: the first byte chooses the table, each line is a row with its fields between commas.
+/// Rows are taken or told by their lines, and every value of the map is a key of it, with itself.
+#[cfg(not(target_family = "wasm"))]
+pub fn rows(data: &[u8]) {
+    use super::MAX_IDENTITY;
+    use crate::handler::Presence;
+    use crate::tables::{Row, TABLES};
+    use crate::testing::MemoryHost;
+
+    const CONFIGURATION: &str = r#"{"presence":{"domains":["example.com"]},"identity":{"map":true},
+        "lists":{"white":true,"black":true}}"#;
+    let Some((number, text)) = data.split_first() else { return };
+    let Ok(text) = std::str::from_utf8(text) else { return };
+    let Ok(presence) = Presence::configure(CONFIGURATION) else { return };
+    let table = TABLES[usize::from(*number) % TABLES.len()];
+    let rows: Vec<Vec<String>> =
+        text.lines().map(|line| line.split(',').map(str::to_owned).collect()).collect();
+    let numbered = rows.iter().zip(1..).map(|(fields, line)| Row { line, fields });
+    match presence.build_table(&mut MemoryHost::new(0, 0), table, numbered) {
+        Err(problems) => {
+            assert!(!problems.is_empty());
+            assert!(problems.iter().all(|(line, _)| (1..=rows.len()).contains(&(*line as usize))));
+        }
+        Ok(entries) => {
+            for (key, value) in &entries {
+                assert!(!key.is_empty() && key.len() <= MAX_IDENTITY + 1 && value.len() <= MAX_IDENTITY);
+                assert!(table != TABLES[0] || entries.iter().any(|(k, v)| k == value && v == value));
+            }
+        }
+    }
+}

@@ -9,6 +9,7 @@ mod inspection;
 mod model;
 mod moving;
 mod moving_model;
+mod moving_watchers;
 mod partial;
 mod publication;
 mod recovery;

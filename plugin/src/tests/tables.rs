@@ -1,8 +1,8 @@
 //! Tables: from rows to entries, and what is wrong with rows.
 
 use super::scene::Scene;
-use crate::ports::Entry;
-use crate::tables::{Row, RowProblem, TABLES};
+use crate::identity::fuzzing;
+use crate::tables::{RowProblem, TABLES};
 use crate::testing::{MemoryHost, Sources};
 use proptest::prelude::*;
 
@@ -139,36 +139,13 @@ fn the_map_is_built_before_the_lists() {
     assert_eq!(unknown.unwrap_err(), [(0, "no table is called \"grey\"".to_owned())]);
 }
 
-fn build(table: &str, rows: &[Vec<String>]) -> Result<Vec<Entry>, Vec<RowProblem>> {
-    let mut scene = Scene::new(CONFIGURATION);
-    let rows = rows.iter().zip(1..).map(|(fields, line)| Row { line, fields });
-    scene.presence.build_table(&mut scene.host, table, rows)
-}
-
 proptest! {
-    /// Whatever the rows: no panic, problems have the lines of rows, entries are bounded, and every value of
-    /// the map is a key of it.
+    /// Whatever the rows: no panic, and see the entry point.
     #[test]
     fn any_rows_are_taken_or_told(
-        rows in prop::collection::vec(
-            prop::collection::vec("(sip:|tel:|\\*@|@|)[a-c1\u{e9}%@.:+]{0,6}(@e\\.com|)", 0..3),
-            0..6,
-        ),
-        table in prop::sample::select(TABLES),
+        table in 0u8..3,
+        text in "((sip:|tel:|\\*@|@|)[a-c1\u{e9}%@.:+]{0,6}(@e\\.com|)[,\n]?){0,8}",
     ) {
-        match build(table, &rows) {
-            Err(problems) => {
-                prop_assert!(!problems.is_empty());
-                prop_assert!(problems.iter().all(|(line, _)| (1..=rows.len() as u32).contains(line)));
-            }
-            Ok(entries) => {
-                for (key, value) in &entries {
-                    prop_assert!((1..=600).contains(&key.len()) && value.len() <= 512);
-                    if table == TABLES[0] {
-                        prop_assert!(entries.iter().any(|(other, fundamental)| other == value && fundamental == value));
-                    }
-                }
-            }
-        }
+        fuzzing::rows(&[&[table], text.as_bytes()].concat());
     }
 }

@@ -154,7 +154,7 @@ fn a_request_admitted_before_the_stop_is_answered_wherever_it_goes_on() {
     let second = host.ask("enter p\nforward q add k 1");
     std::thread::scope(|scope| {
         let stopped = scope.spawn(|| host.engine.stop(Duration::ZERO));
-        host.wait_until("refusal", || host.run("enter p\nget k") == Answer::Busy);
+        host.wait_until("refusal", || host.run("pass") == Answer::Busy);
         drop(hold);
         stopped.join().unwrap().unwrap();
     });

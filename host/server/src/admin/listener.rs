@@ -19,6 +19,8 @@ use super::routes::Routes;
 
 /// Connections at the same time; more wait in the backlog.
 const CONNECTIONS: usize = 32;
+/// Threads for what blocks: one for a change, the others for questions, which may wait for each other.
+const BLOCKING: usize = 3;
 /// Time for the head of a request.
 const HEAD_TIME: Duration = Duration::from_secs(5);
 /// Time for everything on a connection, the compilation of a component included.
@@ -75,7 +77,7 @@ pub(super) fn start(address: SocketAddr, control: Arc<dyn Control>) -> Result<Ad
     let address = bound.local_addr().map_err(AdminError::Thread)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        .max_blocking_threads(1)
+        .max_blocking_threads(BLOCKING)
         .build()
         .map_err(AdminError::Thread)?;
     let (stop, stopped) = oneshot::channel();

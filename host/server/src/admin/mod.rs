@@ -1,10 +1,14 @@
-//! The HTTP interface for operators: health, metrics, generations, swap.
+//! The HTTP interface for operators: health, metrics, generations, swap, reload, and questions about
+//! identities and presentities.
 //!
 //! It runs on a thread of its own with a bounded number of connections, bounded requests and bounded
 //! times, so that whatever happens on the admin address costs the SIP side nothing but its processor
 //! time. There is no password: browsers are kept out, everybody else who reaches the address is trusted.
 
 mod listener;
+pub mod query;
+mod questions;
+mod reply;
 mod routes;
 
 use std::net::SocketAddr;
@@ -14,8 +18,8 @@ use serde::{Deserialize, Serialize};
 
 pub use listener::{Admin, AdminError};
 
-/// What the interface asks of the server. All but the changes of
-/// generation return at once.
+/// What the interface asks of the server. The changes of generation, the reload and the questions block
+/// until they are done; all others return at once.
 pub trait Control: Send + Sync + 'static {
     /// How the server is.
     fn health(&self) -> Health;
@@ -37,6 +41,22 @@ pub trait Control: Send + Sync + 'static {
     /// # Errors
     /// Every reason why not. The running generation is then left alone.
     fn roll_back(&self) -> Result<Generation, Vec<String>>;
+
+    /// Has the files of all tables looked at. Blocks until that is done: seconds for a million rows. None if
+    /// the server stops.
+    fn reload(&self) -> Option<Reload>;
+
+    /// Asks the component; the answer is JSON, in a form of the component's.
+    ///
+    /// # Errors
+    /// Why there is no answer.
+    fn inspect(&self, question: &str, argument: &str) -> Result<String, Unanswered>;
+
+    /// Names of up to `limit` partitions behind the one called `after`, in an order that does not change.
+    ///
+    /// # Errors
+    /// Why there is no answer.
+    fn partitions(&self, after: Option<&str>, limit: usize) -> Result<Vec<String>, Unanswered>;
 
     /// Moves the clock forward by milliseconds and returns the new time, in milliseconds since 1970.
     /// None unless the configuration allows it.
@@ -65,8 +85,78 @@ pub struct Generation {
     pub version: String,
     /// Digest of the component's bytes, hexadecimal.
     pub digest: String,
+    /// The same of the site's own identity rules, if there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity_rules: Option<String>,
     /// True for the one that answers.
     pub running: bool,
+}
+
+/// What a reload has made of the tables.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reload {
+    /// True unless something was kept because its file is broken or gone.
+    pub ok: bool,
+    /// The site's own identity rules, if there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity_rules: Option<RulesReload>,
+    /// The tables, in the order in which they are built.
+    pub tables: Vec<TableReload>,
+}
+
+/// What a reload has made of one table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableReload {
+    /// Its name.
+    pub table: String,
+    /// Its file.
+    pub file: String,
+    /// What was done.
+    pub state: Reloaded,
+    /// Entries that are in force now.
+    pub entries: u64,
+    /// Time that it took, in milliseconds.
+    pub milliseconds: u64,
+    /// What is wrong with the file, with file and line each: the first hundred at most.
+    pub problems: Vec<String>,
+    /// Problems beyond these.
+    pub further: u64,
+}
+
+/// What a reload has made of the site's own identity rules.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RulesReload {
+    /// Their file.
+    pub file: String,
+    /// What was done. Where they are replaced, all tables are built with the new ones.
+    pub state: Reloaded,
+    /// What is wrong with them, or with tables that were built with them.
+    pub problems: Vec<String>,
+}
+
+/// What a reload has done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Reloaded {
+    /// The file says what it said before.
+    Unchanged,
+    /// The new content is in force.
+    Replaced,
+    /// The file is broken or gone; the former content stays in force.
+    Kept,
+}
+
+/// Why a question has no answer, in words for an operator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unanswered {
+    /// The component does not know the question.
+    Unknown(String),
+    /// Something is wrong with the argument.
+    Refused(String),
+    /// The component failed.
+    Failed(String),
+    /// The server stops, or its store has failed.
+    Unavailable(String),
 }
 
 /// Starts the interface; port 0 takes any free port.

@@ -5,16 +5,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
-use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, ORIGIN};
-use hyper::{Method, Request, Response, StatusCode};
-use serde::Serialize;
+use hyper::header::{CONTENT_TYPE, HeaderValue, ORIGIN};
+use hyper::{Method, Request, StatusCode};
 use serde_json::json;
 use tracing::{info, warn};
 
-use super::{Control, Generation};
+use super::reply::{Reply, json_reply, not_allowed, refusal, reply};
+use super::{Control, Generation, questions};
 
 /// Largest component, in bytes.
 const LARGEST_COMPONENT: usize = 64 << 20;
@@ -23,12 +22,9 @@ const BODY_TIME: Duration = Duration::from_secs(30);
 /// Furthest that the clock is moved at once, in milliseconds: 100 days.
 const FURTHEST: u64 = 100 * 24 * 3600 * 1000;
 
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const METRICS: HeaderValue =
     HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
 const WASM: HeaderValue = HeaderValue::from_static("application/wasm");
-
-type Reply = Response<Full<Bytes>>;
 
 pub(super) struct Routes {
     control: Arc<dyn Control>,
@@ -47,15 +43,24 @@ impl Routes {
             (&Method::GET, "/health") => self.health(),
             (&Method::GET, "/metrics") => self.metrics(),
             (&Method::GET, "/generations") => json_reply(StatusCode::OK, &self.control.generations()),
+            (&Method::GET, "/identity") => {
+                self.asked(request, |control, query| questions::about(control, "identity", query)).await
+            }
+            (&Method::GET, "/presentity") => {
+                self.asked(request, |control, query| questions::about(control, "presentity", query)).await
+            }
+            (&Method::GET, "/presentities") => self.asked(request, questions::page).await,
             // A page in the operator's browser can post to this address; it cannot help saying so.
             (&Method::POST, _) if request.headers().contains_key(ORIGIN) => {
                 refusal(StatusCode::FORBIDDEN, "not for web pages")
             }
             (&Method::POST, "/swap") => self.swap(request).await,
             (&Method::POST, "/rollback") => self.roll_back().await,
+            (&Method::POST, "/reload") => self.reload().await,
             (&Method::POST, "/clock/advance") => self.advance(request.uri().query()),
             (_, "/health" | "/metrics" | "/generations") => not_allowed("GET"),
-            (_, "/swap" | "/rollback" | "/clock/advance") => not_allowed("POST"),
+            (_, "/identity" | "/presentity" | "/presentities") => not_allowed("GET"),
+            (_, "/swap" | "/rollback" | "/reload" | "/clock/advance") => not_allowed("POST"),
             _ => refusal(StatusCode::NOT_FOUND, "no such path"),
         })
     }
@@ -112,6 +117,36 @@ impl Routes {
         }
     }
 
+    /// Reloads the tables. A table that was kept makes it a refusal: the rest is in force all the same.
+    async fn reload(&self) -> Reply {
+        let Some(turn) = Turn::take(&self.changing) else {
+            return under_way();
+        };
+        let control = Arc::clone(&self.control);
+        let reloaded = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            control.reload()
+        });
+        match reloaded.await {
+            Ok(Some(reload)) if reload.ok => json_reply(StatusCode::OK, &reload),
+            Ok(Some(reload)) => json_reply(StatusCode::UNPROCESSABLE_ENTITY, &reload),
+            Ok(None) => refusal(StatusCode::SERVICE_UNAVAILABLE, "the server stops"),
+            Err(error) => refusal(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
+        }
+    }
+
+    /// Answers a question off the thread of the interface.
+    async fn asked(
+        &self,
+        request: Request<Incoming>,
+        answer: impl FnOnce(&dyn Control, Option<&str>) -> Reply + Send + 'static,
+    ) -> Reply {
+        let control = Arc::clone(&self.control);
+        let query = request.uri().query().map(str::to_owned);
+        let answered = tokio::task::spawn_blocking(move || answer(&*control, query.as_deref()));
+        answered.await.unwrap_or_else(|error| refusal(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()))
+    }
+
     /// Changes the running generation.
     async fn change(
         &self,
@@ -154,34 +189,10 @@ impl Drop for Turn {
     }
 }
 
-fn reply(status: StatusCode, content_type: HeaderValue, body: Bytes) -> Reply {
-    let mut reply = Response::new(Full::new(body));
-    *reply.status_mut() = status;
-    reply.headers_mut().insert(CONTENT_TYPE, content_type);
-    reply.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    reply
-}
-
-fn json_reply(status: StatusCode, value: &impl Serialize) -> Reply {
-    let mut body = serde_json::to_vec(value).unwrap_or_default();
-    body.push(b'\n');
-    reply(status, JSON, body.into())
-}
-
-fn refusal(status: StatusCode, problem: &str) -> Reply {
-    json_reply(status, &json!({ "problems": [problem] }))
-}
-
 fn under_way() -> Reply {
     refusal(StatusCode::CONFLICT, "another change is under way")
 }
 
 fn too_large() -> Reply {
     refusal(StatusCode::PAYLOAD_TOO_LARGE, "larger than 64 MiB")
-}
-
-fn not_allowed(method: &'static str) -> Reply {
-    let mut reply = refusal(StatusCode::METHOD_NOT_ALLOWED, "another method");
-    reply.headers_mut().insert(ALLOW, HeaderValue::from_static(method));
-    reply
 }

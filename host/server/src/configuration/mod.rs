@@ -1,12 +1,15 @@
 //! The configuration file: read whole, checked whole, every problem told at once.
 //!
-//! Sections of the component (see [`COMPONENT_SECTIONS`]) are not understood here. They are handed
-//! on as JSON; what the component says of them comes back through [`Configuration::refused`].
+//! Sections of the component (see [`COMPONENT_SECTIONS`]) are not understood here, but for the names of files
+//! in `[identity]` and `[lists]`. They are handed on as JSON; what the component says of them and of the files
+//! comes back through [`Configuration::refused`].
 
+mod identity;
 mod json;
 mod operations;
 mod plugin;
 mod problem;
+mod refusal;
 mod section;
 mod sip;
 mod source;
@@ -17,9 +20,11 @@ use std::path::{Path, PathBuf};
 
 use toml::de::DeTable;
 
+pub use identity::{IdentityRules, TableFile};
 pub use operations::{Admin, Log, LogFormat, Testing};
-pub use plugin::{Limits, Plugin};
+pub use plugin::{Given, Limits, Plugin};
 pub use problem::{ConfigurationError, Problem, ProblemKind, Problems};
+pub use refusal::{Refusals, TableRefusal};
 pub use sip::{Listen, Sip, Transport};
 pub use source::Positions;
 pub use storage::{Storage, StorageEngine};
@@ -28,11 +33,11 @@ use section::{Findings, Section};
 use source::Lines;
 
 /// Sections that are handed to the component.
-pub const COMPONENT_SECTIONS: [&str; 3] = ["presence", "rules", "limits"];
+pub const COMPONENT_SECTIONS: [&str; 5] = ["presence", "identity", "lists", "rules", "limits"];
 
-/// Sections of features that this version does not have. They are refused, since a white list or a
-/// rule document that silently has no effect would open what the operator means to be shut.
-const LATER_SECTIONS: [&str; 4] = ["identity", "lists", "documents", "external"];
+/// Sections of features that this version does not have. They are refused, since a rule document
+/// that silently has no effect would open what the operator means to be shut.
+const LATER_SECTIONS: [&str; 2] = ["documents", "external"];
 
 /// Largest configuration file, in bytes.
 const LARGEST_FILE: u64 = 1 << 20;
@@ -84,7 +89,10 @@ impl Configuration {
         let sip = Sip::read(root.section("sip"));
         let storage = Storage::read(root.section("storage"), folder);
         let settings = component_settings(&mut root, &findings);
-        let plugin = Plugin::read(root.section("plugin"), folder, settings);
+        let (map, identity_rules) = identity::identity(root.section("identity"), folder);
+        let lists = identity::lists(root.section("lists"), folder);
+        let given = Given { settings, tables: map.into_iter().chain(lists).collect(), identity_rules };
+        let plugin = Plugin::read(root.section("plugin"), folder, given);
         let admin = Admin::read(root.section("admin"));
         let log = Log::read(root.section("log"));
         let testing = Testing::read(root.section("testing"));
@@ -116,10 +124,9 @@ impl Configuration {
             || self.log.format != other.log.format
     }
 
-    /// Problems that the component found in its sections (key and message each), in the form of
-    /// those found here.
-    pub fn refused(&self, said: Vec<(String, String)>) -> Problems {
-        refused(&self.positions, said)
+    /// Problems with what the component is given, in the form of those found here.
+    pub fn refused(&self, refusals: &Refusals) -> Problems {
+        refusals.problems(&self.positions, &self.plugin.given)
     }
 }
 
@@ -139,10 +146,16 @@ impl Reading {
         !self.problems.0.is_empty()
     }
 
-    /// Adds problems that the component found in its sections: key and message each.
-    pub fn add_refused(&mut self, said: Vec<(String, String)>) {
-        self.problems.0.extend(refused(&self.positions, said).0);
-        self.problems.0.sort_by_key(|problem| problem.line);
+    /// Adds problems with what the component is given.
+    pub fn add_refused(&mut self, refusals: &Refusals) {
+        let told = refusals.problems(&self.positions, &self.plugin.given);
+        // What is of the wrong kind is told by both sides.
+        let known = |problem: &Problem| {
+            !problem.key.is_empty() && self.problems.0.iter().any(|known| known.key == problem.key)
+        };
+        let fresh: Vec<Problem> = told.0.into_iter().filter(|problem| !known(problem)).collect();
+        self.problems.0.extend(fresh);
+        self.problems.sort(self.positions.file());
     }
 
     /// The configuration.
@@ -155,15 +168,6 @@ impl Reading {
             _ => Err(self.problems),
         }
     }
-}
-
-fn refused(positions: &Positions, said: Vec<(String, String)>) -> Problems {
-    let problem = |(key, message): (String, String)| {
-        Problem::new(positions.file(), positions.line(&key), key, ProblemKind::Refused(message))
-    };
-    let mut problems: Vec<Problem> = said.into_iter().map(problem).collect();
-    problems.sort_by_key(|problem| problem.line);
-    Problems(problems)
 }
 
 fn text_of(file: &Path) -> std::io::Result<String> {
@@ -180,9 +184,9 @@ fn syntax_problems(file: &Path, text: &str, errors: &[toml::de::Error]) -> Probl
         let message = error.message().replace('\n', ", ");
         Problem::new(file, line, "", ProblemKind::Syntax(message))
     };
-    let mut problems: Vec<Problem> = errors.iter().map(problem).collect();
-    problems.sort_by_key(|problem| problem.line);
-    Problems(problems)
+    let mut problems = Problems(errors.iter().map(problem).collect());
+    problems.sort(file);
+    problems
 }
 
 /// The component's sections as one JSON object.

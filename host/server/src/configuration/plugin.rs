@@ -1,8 +1,9 @@
-//! `[plugin]`: the component and what a step of it may use.
+//! `[plugin]`: the component and what a step of it may use. And what it is given by other sections.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::identity::{IdentityRules, TableFile};
 use super::resolved;
 use super::section::Section;
 use super::value::{count, duration, integer, memory, text};
@@ -18,8 +19,19 @@ pub struct Plugin {
     pub workers: Option<usize>,
     /// `[plugin.limits]`
     pub limits: Limits,
-    /// The component's own sections as a JSON object.
+    /// What it is given.
+    pub given: Given,
+}
+
+/// What the component is given to work with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Given {
+    /// Its own sections, as a JSON object.
     pub settings: String,
+    /// The files that its tables are made of.
+    pub tables: Vec<TableFile>,
+    /// The site's own rules about identities.
+    pub identity_rules: Option<IdentityRules>,
 }
 
 /// What one step may use; a step that wants more ends without effect.
@@ -38,13 +50,13 @@ pub struct Limits {
 }
 
 impl Plugin {
-    pub(super) fn read(mut section: Section<'_>, folder: &Path, settings: String) -> Self {
+    pub(super) fn read(mut section: Section<'_>, folder: &Path, given: Given) -> Self {
         let component = section.value("component", text).map(|path| resolved(folder, path));
         let instances = section.value("instances", count(1..=1024));
         let workers = section.value("workers", count(1..=256));
         let limits = Limits::read(section.section("limits"));
         section.finish();
-        Self { component, instances, workers, limits, settings }
+        Self { component, instances, workers, limits, given }
     }
 }
 

@@ -25,6 +25,16 @@ pub enum ConfigurationError {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Problems(pub Vec<Problem>);
 
+impl Problems {
+    /// Those of the configuration file first; within a file by line.
+    pub(super) fn sort(&mut self, first: &Path) {
+        self.0.sort_by(|a, b| {
+            let elsewhere = |problem: &Problem| problem.file != first;
+            (elsewhere(a), &a.file, a.line).cmp(&(elsewhere(b), &b.file, b.line))
+        });
+    }
+}
+
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for problem in &self.0 {
@@ -40,7 +50,7 @@ impl fmt::Display for Problems {
 /// One problem: where it is and what it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// The configuration file.
+    /// The configuration file, or a file that it names.
     pub file: PathBuf,
     /// Line in the file, from 1; none if the problem has no place in it.
     pub line: Option<usize>,
@@ -98,7 +108,7 @@ pub enum ProblemKind {
         /// What would fit.
         expected: String,
     },
-    /// What the component says of its part of the configuration.
+    /// What the component says of its part of the configuration, or what is wrong with a file.
     #[error("{0}")]
     Refused(String),
 }

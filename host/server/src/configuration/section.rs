@@ -31,9 +31,9 @@ impl<'a> Findings<'a> {
     }
 
     pub(super) fn into_problems(self) -> Problems {
-        let mut problems = self.problems.into_inner();
-        problems.sort_by_key(|problem| problem.line);
-        Problems(problems)
+        let mut problems = Problems(self.problems.into_inner());
+        problems.sort(self.positions.file());
+        problems
     }
 }
 

@@ -3,12 +3,14 @@
 use std::fmt;
 use std::sync::Arc;
 
-use rollcall_engine::{Engine, Histogram, Kind};
+use rollcall_engine::{Engine, Histogram, Kind, TableGauges};
 
 use super::{Page, Source};
 
 /// Microseconds in a second: Prometheus measures in seconds.
 const MICROS: f64 = 1e6;
+/// Milliseconds in a second.
+const MILLIS: f64 = 1e3;
 
 impl Source for Arc<Engine> {
     fn tell(&self, page: &mut Page<'_>) -> fmt::Result {
@@ -27,6 +29,14 @@ impl Source for Arc<Engine> {
         page.counter("flushed", "Relaxed changes written to the store", counts.flushed.get())?;
         page.counter("sends", "Requests sent for the component", counts.sent.get())?;
         page.counter("instances_made", "Instances of the component made", counts.instances.get())?;
+        let rules = &counts.identity;
+        page.counter("identity_calls", "Calls of the site's own identity rules", rules.calls.get())?;
+        page.counter(
+            "identity_refusals",
+            "Identities that the site's own rules refused",
+            rules.refusals.get(),
+        )?;
+        page.counter("identity_failures", "Calls of the site's own rules that failed", rules.failures.get())?;
         times(page, "step_seconds", "Time of a step", &counts.step_time)?;
         times(page, "commit_seconds", "Time until the commit of a step was durable", &counts.commit_time)?;
         let groups = &counts.group_size;
@@ -45,6 +55,7 @@ impl Source for Arc<Engine> {
             .into_iter()
             .map(|(kind, count)| ([("kind", kind)], u64::try_from(count).unwrap_or_default()));
         page.gauges("records", "Live records by kind", records)?;
+        tables(page, &now.tables)?;
         page.gauge("timers", "Partitions that wait for a timer", now.timers as u64)?;
         page.gauge("outbox_depth", "Posts and kept requests that wait", now.outbox as u64)?;
         page.gauge(
@@ -57,6 +68,32 @@ impl Source for Arc<Engine> {
         page.gauge("idle_instances", "Idle instances of the component", now.idle_instances as u64)?;
         page.gauge("store_failed", "1 if nothing can be changed until a restart", now.store_failed.into())
     }
+}
+
+fn tables(page: &mut Page<'_>, tables: &[TableGauges]) -> fmt::Result {
+    let each = |number: fn(&TableGauges) -> u64| {
+        tables.iter().map(move |table| ([("table", table.table.clone())], number(table)))
+    };
+    let seconds = |number: fn(&TableGauges) -> f64| {
+        tables.iter().map(move |table| ([("table", table.table.clone())], number(table)))
+    };
+    page.gauges("table_entries", "Entries in force", each(|table| table.entries as u64))?;
+    page.gauges("table_bytes", "Memory of the entries in force", each(|table| table.bytes as u64))?;
+    page.fractions(
+        "table_last_success_timestamp_seconds",
+        "When the source of a table was last found in order",
+        seconds(|table| table.last_success as f64 / MILLIS),
+    )?;
+    page.fractions(
+        "table_load_seconds",
+        "Time of the last load of a table",
+        seconds(|table| table.took.as_secs_f64()),
+    )?;
+    page.counters(
+        "table_failures",
+        "Loads that found the source of a table broken",
+        each(|table| table.failures),
+    )
 }
 
 fn times(page: &mut Page<'_>, name: &str, help: &str, times: &Histogram) -> fmt::Result {

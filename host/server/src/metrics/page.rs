@@ -66,6 +66,23 @@ impl<'a> Page<'a> {
         Ok(())
     }
 
+    /// Numbers with fractions that go up and down, one for each value of a label.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn fractions(
+        &mut self,
+        name: &str,
+        help: &str,
+        values: impl IntoIterator<Item = ([(&'static str, String); 1], f64)>,
+    ) -> fmt::Result {
+        let mut family = self.describe(name, help, MetricType::Gauge)?;
+        for (labels, value) in values {
+            ConstGauge::new(value).encode(family.encode_family(&labels)?)?;
+        }
+        Ok(())
+    }
+
     /// How values are distributed: for each bucket its upper bound and the number of values in it
     /// (not in the buckets below), the last bound being infinity.
     ///

@@ -1,15 +1,17 @@
 //! What the admin interface asks of the server.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use parking_lot::Mutex;
-use rollcall_engine::{Clock, ComponentError, Engine, HostClock};
+use rollcall_engine::{Clock, Engine, HostClock, InspectError, StartError};
 
+use super::component;
 use super::edge::Joint;
 use super::generations::Generations;
-use crate::admin::{Control, Generation, Health};
-use crate::configuration::Configuration;
+use super::reload::Reloader;
+use crate::admin::{Control, Generation, Health, Reload, Unanswered};
+use crate::configuration::{Configuration, Refusals};
 use crate::metrics::Metrics;
 
 pub(super) struct ServerControl {
@@ -17,20 +19,35 @@ pub(super) struct ServerControl {
     pub configuration: Configuration,
     pub joint: Arc<Joint>,
     pub engine: Arc<Engine>,
-    /// Locked for moments only: the engine swaps outside of it.
-    pub generations: Mutex<Generations>,
+    pub reloader: Arc<Reloader>,
+    pub generations: Arc<Generations>,
+    /// Where compiled components are kept.
+    pub compiled: Option<PathBuf>,
     pub clock: Arc<HostClock>,
     pub metrics: Metrics,
 }
 
 impl ServerControl {
-    fn problems(&self, error: ComponentError) -> Vec<String> {
-        match error {
-            ComponentError::Configuration(said) => {
-                self.configuration.refused(said).0.iter().map(ToString::to_string).collect()
-            }
-            other => vec![other.to_string()],
+    fn problems(&self, error: StartError) -> Vec<String> {
+        match component::refusals(error, &self.configuration.plugin.given) {
+            Ok(refusals) => self.told(&refusals),
+            Err(StartError::Component(error)) => vec![error.to_string()],
+            Err(error) => vec![error.to_string()],
         }
+    }
+
+    fn told(&self, refusals: &Refusals) -> Vec<String> {
+        self.configuration.refused(refusals).0.iter().map(ToString::to_string).collect()
+    }
+}
+
+fn unanswered(error: InspectError) -> Unanswered {
+    let message = error.to_string();
+    match error {
+        InspectError::Unknown { .. } => Unanswered::Unknown(message),
+        InspectError::Refused(_) => Unanswered::Refused(message),
+        InspectError::Unavailable => Unanswered::Unavailable(message),
+        _ => Unanswered::Failed(message),
     }
 }
 
@@ -39,7 +56,7 @@ impl Control for ServerControl {
         Health {
             ok: !self.joint.is_stopping() && !self.engine.gauges().store_failed,
             uptime: self.started.elapsed().as_secs(),
-            generation: self.generations.lock().running().number,
+            generation: self.generations.running().number,
         }
     }
 
@@ -48,20 +65,39 @@ impl Control for ServerControl {
     }
 
     fn generations(&self) -> Vec<Generation> {
-        self.generations.lock().kept()
+        self.generations.kept()
     }
 
     fn swap(&self, component: Vec<u8>) -> Result<Generation, Vec<String>> {
-        self.engine.swap(&component).map_err(|error| self.problems(error))?;
-        Ok(self.generations.lock().swapped(&self.engine))
+        let given = &self.configuration.plugin.given;
+        let keys = component::tables_without_effect(&component, given, self.compiled.clone())
+            .map_err(|error| self.problems(error))?;
+        if !keys.is_empty() {
+            return Err(self.told(&Refusals { keys, tables: Vec::new() }));
+        }
+        self.generations
+            .swap(&self.engine, |engine| engine.swap(&component).map(drop))
+            .map_err(|error| self.problems(error.into()))
     }
 
     fn roll_back(&self) -> Result<Generation, Vec<String>> {
-        match self.engine.roll_back() {
-            Ok(Some(_)) => Ok(self.generations.lock().rolled_back()),
+        match self.generations.roll_back(|| self.engine.roll_back().map(|earlier| earlier.is_some())) {
+            Ok(Some(generation)) => Ok(generation),
             Ok(None) => Err(vec!["there is no earlier generation".to_owned()]),
-            Err(error) => Err(self.problems(error)),
+            Err(error) => Err(self.problems(error.into())),
         }
+    }
+
+    fn reload(&self) -> Option<Reload> {
+        self.reloader.reload()
+    }
+
+    fn inspect(&self, question: &str, argument: &str) -> Result<String, Unanswered> {
+        self.engine.inspect(question, argument).map_err(unanswered)
+    }
+
+    fn partitions(&self, after: Option<&str>, limit: usize) -> Result<Vec<String>, Unanswered> {
+        self.engine.partitions(after, limit).map_err(unanswered)
     }
 
     fn advance(&self, milliseconds: u64) -> Option<u64> {

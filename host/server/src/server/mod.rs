@@ -6,8 +6,10 @@ mod control;
 mod edge;
 mod generations;
 mod refusal;
+mod reload;
 mod settings;
 mod store;
+mod tables;
 mod tickets;
 
 use std::io;
@@ -15,19 +17,19 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
-use rollcall_engine::{ComponentError, Engine, HostClock, StartError};
+use rollcall_engine::{Engine, HostClock, StartError};
 use rollcall_sip::Stack;
 use thiserror::Error;
 use tracing::{info, warn};
 
 use crate::admin::{self, Admin, AdminError};
-use crate::configuration::{Configuration, Problems};
+use crate::configuration::{Configuration, Problems, Refusals};
 use crate::metrics::{Answers, Metrics, Process};
 use clock::StackClock;
 use control::ServerControl;
 use edge::Joint;
 use generations::Generations;
+use reload::Reloader;
 use store::Store;
 
 pub use component::check;
@@ -40,7 +42,7 @@ const LOOK: Duration = Duration::from_millis(5);
 /// Why the server does not start, or did not stop in order.
 #[derive(Debug, Error)]
 pub enum ServeError {
-    /// The component does not take its part of the configuration.
+    /// The component does not take what it is given.
     #[error("{0}")]
     Configuration(Problems),
     /// The component cannot be read.
@@ -68,9 +70,22 @@ pub enum ServeError {
     /// An address cannot be listened on, or a thread not be started.
     #[error("sip: {0}")]
     Sip(io::Error),
+    /// The thread that reloads cannot be started.
+    #[error("reload thread: {0}")]
+    Reload(io::Error),
     /// The admin interface does not start.
     #[error(transparent)]
     Admin(#[from] AdminError),
+}
+
+/// What the listening parts of the server need of the others.
+struct Parts {
+    started: Instant,
+    clock: Arc<HostClock>,
+    answers: Answers,
+    joint: Arc<Joint>,
+    engine: Arc<Engine>,
+    compiled: Option<PathBuf>,
 }
 
 /// A running server.
@@ -78,6 +93,7 @@ pub struct Server {
     joint: Arc<Joint>,
     engine: Arc<Engine>,
     stack: Stack,
+    reloader: Arc<Reloader>,
     admin: Option<Admin>,
 }
 
@@ -93,24 +109,24 @@ impl Server {
         let joint = Joint::new(answers.clone());
         let component = component::bytes(&configuration.plugin)?;
         let store = Store::open(&configuration.storage.engine)?;
-        let engine = Engine::start(
-            settings::engine(&configuration, store.compiled.clone()),
-            &component,
-            Vec::new(),
-            Arc::clone(&store.storage),
-            joint.clone(),
-            clock.clone(),
-        );
-        let engine = match engine {
+        let compiled = store.compiled.clone();
+        let engine = match Self::engine(&configuration, &component, &store, joint.clone(), clock.clone()) {
             Ok(engine) => Arc::new(engine),
             Err(error) => {
                 store.abandon();
-                return Err(refused(&configuration, error));
+                return Err(error);
             }
         };
         joint.set_engine(Arc::clone(&engine));
-        let begun =
-            Self::listen(configuration, started, clock, answers, Arc::clone(&joint), Arc::clone(&engine));
+        let parts = Parts {
+            started,
+            clock,
+            answers,
+            joint: Arc::clone(&joint),
+            engine: Arc::clone(&engine),
+            compiled,
+        };
+        let begun = Self::listen(configuration, parts);
         if begun.is_err() {
             joint.part();
             if let Err(error) = engine.stop(Duration::ZERO) {
@@ -120,14 +136,40 @@ impl Server {
         begun
     }
 
-    fn listen(
-        configuration: Configuration,
-        started: Instant,
-        clock: Arc<HostClock>,
-        answers: Answers,
+    fn engine(
+        configuration: &Configuration,
+        component: &[u8],
+        store: &Store,
         joint: Arc<Joint>,
-        engine: Arc<Engine>,
-    ) -> Result<Self, ServeError> {
+        clock: Arc<HostClock>,
+    ) -> Result<Engine, ServeError> {
+        let given = &configuration.plugin.given;
+        let compiled = || store.compiled.clone();
+        let keys = match configuration.plugin.component {
+            // The one built in has them all.
+            None => Vec::new(),
+            Some(_) => {
+                component::tables_without_effect(component, given, compiled()).map_err(ServeError::Engine)?
+            }
+        };
+        let rules = given.identity_rules.as_ref().map(component::rules).transpose();
+        let (Ok(rules), true) = (rules, keys.is_empty()) else { return Err(refused(configuration, None)) };
+        let config = settings::engine(configuration, rules, compiled());
+        let sources = tables::sources(&given.tables);
+        Engine::start(config, component, sources, Arc::clone(&store.storage), joint, clock)
+            .map_err(|error| refused(configuration, Some(error)))
+    }
+
+    fn listen(configuration: Configuration, parts: Parts) -> Result<Self, ServeError> {
+        let Parts { started, clock, answers, joint, engine, compiled } = parts;
+        let generations = Arc::new(Generations::new(&engine));
+        let reloader = Reloader::start(
+            configuration.plugin.given.clone(),
+            Arc::clone(&engine),
+            Arc::clone(&generations),
+            &clock,
+        );
+        let reloader = Arc::new(reloader.map_err(ServeError::Reload)?);
         let stack_clock = Arc::new(StackClock(Arc::clone(&clock)));
         let stack = Stack::start(settings::stack(&configuration), stack_clock, joint.clone())
             .map_err(ServeError::Sip)?;
@@ -143,7 +185,9 @@ impl Server {
             configuration,
             joint: Arc::clone(&joint),
             engine: Arc::clone(&engine),
-            generations: Mutex::new(Generations::new(&engine)),
+            reloader: Arc::clone(&reloader),
+            generations,
+            compiled,
             clock,
             metrics,
         });
@@ -159,7 +203,12 @@ impl Server {
         }
         let description = engine.description();
         info!(component = description.name, version = description.version, "serving");
-        Ok(Self { joint, engine, stack, admin })
+        Ok(Self { joint, engine, stack, reloader, admin })
+    }
+
+    /// Has the files of all tables looked at. The log tells what came of it.
+    pub fn reload(&self) {
+        self.reloader.ask();
     }
 
     /// The line that tells that the server serves, and where.
@@ -190,18 +239,24 @@ impl Server {
         self.stack.stop();
         self.joint.part();
         drop(self.admin);
+        drop(self.reloader);
         stopped.map_err(ServeError::Storage)?;
         info!("stopped");
         Ok(())
     }
 }
 
-/// What the engine does not start for, as a problem of the configuration if it is one.
-fn refused(configuration: &Configuration, error: StartError) -> ServeError {
-    match error {
-        StartError::Component(ComponentError::Configuration(said)) => {
-            ServeError::Configuration(configuration.refused(said))
-        }
-        other => ServeError::Engine(other),
+/// Why nothing starts, as problems of the configuration if that is what they are: then all of them.
+fn refused(configuration: &Configuration, error: Option<StartError>) -> ServeError {
+    let given = &configuration.plugin.given;
+    let first = match error.map(|error| component::refusals(error, given)).transpose() {
+        Ok(first) => first.unwrap_or_default(),
+        Err(error) => return ServeError::Engine(error),
+    };
+    match component::check(&configuration.plugin) {
+        // A file may be in order by now.
+        Ok(all) if all == Refusals::default() => ServeError::Configuration(configuration.refused(&first)),
+        Ok(all) => ServeError::Configuration(configuration.refused(&all)),
+        Err(error) => error,
     }
 }

@@ -2,17 +2,24 @@
 
 use std::path::PathBuf;
 
-use rollcall_engine::{EngineConfig, StepLimits};
+use bytes::Bytes;
+use rollcall_engine::{EngineConfig, IdentityLimits, StepLimits};
 use rollcall_sip::{Overload, StackConfig};
 
-use crate::configuration::{Configuration, Limits, Transport};
+use crate::configuration::{Configuration, IdentityRules, Limits, Transport};
 
-pub(super) fn engine(configuration: &Configuration, compiled: Option<PathBuf>) -> EngineConfig {
+pub(super) fn engine(
+    configuration: &Configuration,
+    identity_rules: Option<Bytes>,
+    compiled: Option<PathBuf>,
+) -> EngineConfig {
     let (plugin, storage) = (&configuration.plugin, &configuration.storage);
     let default = EngineConfig::default();
     EngineConfig {
-        plugin_configuration: plugin.settings.clone(),
+        plugin_configuration: plugin.given.settings.clone(),
         limits: step_limits(plugin.limits),
+        identity_rules,
+        identity_limits: identity_limits(plugin.given.identity_rules.as_ref()),
         instances: plugin.instances.unwrap_or(default.instances),
         workers: plugin.workers.unwrap_or(default.workers),
         flush_interval: storage.flush_interval.unwrap_or(default.flush_interval),
@@ -21,6 +28,11 @@ pub(super) fn engine(configuration: &Configuration, compiled: Option<PathBuf>) -
         compiled,
         ..default
     }
+}
+
+pub(super) fn identity_limits(rules: Option<&IdentityRules>) -> IdentityLimits {
+    let default = IdentityLimits::default();
+    IdentityLimits { time: rules.and_then(|rules| rules.time_limit).unwrap_or(default.time), ..default }
 }
 
 fn step_limits(limits: Limits) -> StepLimits {

@@ -42,7 +42,11 @@ fn pair(identity: &str, domain: Option<&str>) -> (String, Option<String>) {
 /// original subscriber public identity is used" (WPS-37 to WPS-40).
 #[test]
 fn identity_conditions_are_tested_with_the_original_identity() {
-    let mut scene = scene_of(&with(r#""identity":{"map":true},"rules":{"enabled":true}"#), &[], &[]);
+    let mut scene = scene_of(
+        &with(r#""identity":{"map":true},"lists":{"white":true},"rules":{"enabled":true}"#),
+        &[],
+        &[],
+    );
     let found = tested(&mut scene, "<sip:robert@EXAMPLE.org:5060>, <tel:+1-555-0100>");
     assert_eq!(found, [pair(ROBERT, Some("example.org")), pair(PHONE, None)]);
 }
