@@ -13,6 +13,7 @@ mod fetch;
 mod header_forms;
 mod inspection;
 mod methods;
+mod moves;
 mod notify_failure;
 mod notify_flow;
 mod operations;
