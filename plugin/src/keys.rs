@@ -13,7 +13,7 @@
 //! | `i` + id | [`crate::records::Subscription`] to watcher information | durable |
 //! | `j` + id | [`crate::records::Position`] of the subscription `i` + id | durable |
 //! | `d` | [`crate::records::Document`]: the composed document | durable |
-//! | `h` | [`crate::former::Former`]: documents that watchers may have | relaxed |
+//! | `h` | former versions of the document, for partial notification | relaxed |
 //! | `o` + id | what the publisher of `p` + id holds, if it sends changes | durable |
 //! | `f` | [`crate::records::Fanout`]: a fan-out under way or put off | relaxed |
 //! | `r` | [`crate::records::Rate`]: publications of the running minute | relaxed |
