@@ -9,8 +9,10 @@ use crate::fanout;
 use crate::identity::{Presentity, Principal};
 use crate::keys::{self, Id};
 use crate::lifetime;
-use crate::media;
+use crate::media::{self, PIDF};
+use crate::partial_publication::{self, Taken};
 use crate::pidf::{self, StoredDocument};
+use crate::pidf_diff::PIDF_DIFF;
 use crate::ports::{Durability, Host, Instant, Verdict};
 use crate::records::{self, Publication, Rate};
 use crate::sip::event::Event;
@@ -46,7 +48,8 @@ pub fn handle(
         None => None,
     };
     let seconds = lifetime::of_publication(message, configuration)?;
-    let content = content(&mut step, message, &principal, presentity)?;
+    let before = previous.as_ref().map(|(tag, publication, _)| (tag.id, *publication));
+    let content = content(&mut step, message, &principal, presentity, before)?;
     if content.is_none() && previous.is_none() {
         return Err(Refusal::BadRequest("PUBLISH Without Body and SIP-If-Match".to_owned()));
     }
@@ -58,7 +61,7 @@ pub fn handle(
     };
     match (previous, content) {
         (Some((_, _, record)), None) if seconds > 0 => refresh(&mut step, tag, &record, seconds),
-        (Some(_), _) if seconds == 0 => remove(&mut step, tag.id),
+        (Some((_, publication, _)), _) if seconds == 0 => remove(&mut step, tag.id, Some(publication)),
         (Some((_, publication, _)), Some(content)) => {
             store(&mut step, tag, Some(publication), &content, seconds)?;
         }
@@ -91,17 +94,24 @@ fn content(
     message: &Message<'_>,
     principal: &Principal,
     presentity: &Presentity<'_>,
-) -> Result<Option<StoredDocument>, Refusal> {
-    let Some(body) = media::body(message, &["application/pidf+xml"], PUBLISH_ACCEPT)? else {
+    previous: Option<(Id, Publication)>,
+) -> Result<Option<Taken>, Refusal> {
+    let Some((media, body)) = media::body(message, &[PIDF, PIDF_DIFF], PUBLISH_ACCEPT)? else {
         return Ok(None);
     };
+    if media == PIDF_DIFF {
+        let taken = partial_publication::take(step, body, previous)?;
+        let entity = &taken.document.entity;
+        authorization::publish_entity(step.host, step.configuration, principal, presentity, entity)?;
+        return Ok(Some(taken));
+    }
     let document =
         pidf::read(body, &step.configuration.limits.document).map_err(|error| match error.status() {
             413 => Refusal::TooLarge,
             _ => Refusal::BadRequest(error.to_string()),
         })?;
     authorization::publish_entity(step.host, step.configuration, principal, presentity, &document.entity)?;
-    Ok(Some(document.content))
+    Ok(Some(Taken { document, original: None }))
 }
 
 /// No more than so many publications a minute, where the operator wants that (PUB-25).
@@ -134,16 +144,19 @@ fn store(
     step: &mut Step<'_>,
     tag: EntityTag,
     previous: Option<Publication>,
-    content: &StoredDocument,
+    taken: &Taken,
     seconds: u32,
 ) -> Result<(), Refusal> {
+    let content = &taken.document.content;
     let created = previous.map_or(step.now, |publication| publication.created);
     let expires = lifetime::end(step.now, seconds);
     let others = others(step, tag.id);
     if previous.is_none() && others.len() >= step.configuration.limits.publications as usize {
         return Err(Refusal::Busy(60));
     }
-    put(step, tag.id, Publication { nonce: tag.nonce, created, expires }, &content.to_bytes());
+    let partial = taken.original.is_some();
+    put(step, tag.id, Publication { nonce: tag.nonce, created, expires, partial }, &content.to_bytes());
+    partial_publication::keep(step, tag.id, previous, taken.original.as_deref());
     arm(step, tag.id, previous.map(|publication| publication.expires), expires);
     compose(step, &others, Some((tag.id, created, content)));
     Ok(())
@@ -151,7 +164,8 @@ fn store(
 
 /// The end of a publication, by its publisher or by time (PUB-13, PUB-21). Watchers learn
 /// of it if it makes a difference.
-pub fn remove(step: &mut Step<'_>, id: Id) {
+pub fn remove(step: &mut Step<'_>, id: Id, publication: Option<Publication>) {
+    partial_publication::forget(step, id, publication);
     let key = id.key(keys::PUBLICATION);
     step.host.delete(&key, Durability::Durable);
     step.host.cancel_timer(&key);

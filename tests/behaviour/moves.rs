@@ -81,12 +81,18 @@ fn a_refresh_moves_a_subscription_to_the_new_presentity() {
     give_desk_to(&server, CAROL);
     publish(&server, ALICE, "more of alice");
     for subscription in &mut subscriptions {
-        assert!(notes(&subscription.notify()).contains(&"more of alice".to_owned()), "the reload moves nothing");
+        assert!(
+            notes(&subscription.notify()).contains(&"more of alice".to_owned()),
+            "the reload moves nothing"
+        );
     }
     for subscription in &mut subscriptions {
         refresh(subscription);
         let notify = subscription.notify().expect("active");
-        assert_eq!((notes(&notify), notify.document().entity()), (vec!["of carol".to_owned()], DESK.to_owned()));
+        assert_eq!(
+            (notes(&notify), notify.document().entity()),
+            (vec!["of carol".to_owned()], DESK.to_owned())
+        );
     }
     assert_eq!((watchers(&server, ALICE), watchers(&server, CAROL)), (0, 2));
     // What alice does is nothing to them any more: the next thing they hear is carol's.
@@ -181,7 +187,10 @@ fn watcher_information_follows() {
     let phones = [ALICE, CAROL, DESK].map(|person| Phone::udp(&server, person));
     let winfo = |phone: &Phone| {
         let to = phone.identity().to_owned();
-        phone.subscribe_request(&to).with("Event", "presence.winfo").with("Accept", "application/watcherinfo+xml")
+        phone
+            .subscribe_request(&to)
+            .with("Event", "presence.winfo")
+            .with("Accept", "application/watcherinfo+xml")
     };
     let mut lists: Vec<_> = phones.iter().map(|phone| phone.subscribe_with(winfo(phone))).collect();
     let text = |notify: &Notify| String::from_utf8_lossy(&notify.message().body).into_owned();
@@ -206,5 +215,9 @@ fn watcher_information_follows() {
     assert!(shows(&notify, "terminated", "deactivated"), "{}", text(&notify));
     refresh(&mut lists[2]);
     let notify = lists[2].notify();
-    assert!(shows(&notify, "active", "subscribe") && text(&notify).contains("state=\"full\""), "{}", text(&notify));
+    assert!(
+        shows(&notify, "active", "subscribe") && text(&notify).contains("state=\"full\""),
+        "{}",
+        text(&notify)
+    );
 }

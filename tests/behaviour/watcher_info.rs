@@ -132,7 +132,10 @@ fn winfo_subscribers_are_watchers_too() {
     let mut looking = mobile.look();
     looking.notify();
     let told = deep.notify().watcher_info();
-    assert_eq!((told.package.as_str(), told.told()), ("presence.winfo", vec![format!("{alice} active subscribe")]));
+    assert_eq!(
+        (told.package.as_str(), told.told()),
+        ("presence.winfo", vec![format!("{alice} active subscribe")])
+    );
     looking.unsubscribe();
     looking.notify().expect_end("timeout");
     assert_eq!(deep.notify().watcher_info().told(), [format!("{alice} terminated timeout")]);

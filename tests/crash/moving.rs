@@ -157,7 +157,8 @@ impl<'a> Mover<'a> {
             self.moves += u64::from(self.watches[which].person != owner);
             self.watches[which].wait(owner, state, &who);
         }
-        let there: Vec<u64> = (0..PEOPLE).map(|person| watchers(server, &identity(self.number, person))).collect();
+        let there: Vec<u64> =
+            (0..PEOPLE).map(|person| watchers(server, &identity(self.number, person))).collect();
         let expected: Vec<u64> =
             (0..PEOPLE).map(|person| if person == owner { WATCHES as u64 } else { 0 }).collect();
         assert_eq!(there, expected, "{who}");
@@ -176,7 +177,10 @@ impl Watch<'_> {
             self.subscription.allow_gap();
             match self.subscription.try_notify(LIMIT.saturating_sub(start.elapsed())) {
                 Some(notify) => self.take(&notify),
-                None => panic!("{who}: state {state} never came, {:?} of {} was the last", self.states, self.person),
+                None => panic!(
+                    "{who}: state {state} never came, {:?} of {} was the last",
+                    self.states, self.person
+                ),
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Behaviour of the presence logic over a host in memory. Each test names the requirement
 //! row or RFC section that it shows.
 
+mod conditional;
 mod delivery;
 mod fanout;
 mod identities;
@@ -9,6 +10,7 @@ mod model;
 mod moving;
 mod moving_model;
 mod moving_watchers;
+mod partial;
 mod publication;
 mod recovery;
 mod scene;

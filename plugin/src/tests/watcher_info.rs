@@ -701,19 +701,27 @@ impl Scene {
     }
 }
 
+/// A scene with an identity map in which that rule holds for all watchers.
+fn mapped(rule: &str) -> Scene {
+    let json = format!(
+        r#"{{"presence":{{"domains":["example.com"]}},"identity":{{"map":true}},
+            "rules":{{"enabled":true,"default":"{rule}"}}}}"#
+    );
+    Scene::new(&json)
+}
+
 /// WPS-34: "and the winfo notifications are also generated if necessary": a watcher that moves with
 /// its presentity has left the old one and come to the new one.
 #[test]
 fn a_watcher_that_moves_is_told_on_both_sides() {
-    for decided in [OPEN, CONFIRM] {
-        let mut scene = Scene::new(decided);
+    for (rule, status) in [("allow", "active"), ("confirm", "pending")] {
+        let mut scene = mapped(rule);
         scene.map(&[(DESK, ALICE)]);
         Phone::watch(&mut scene, "alice", ALICE);
         Phone::call(&mut scene, "alice", ALICE, WINFO);
         Phone::call(&mut scene, "carol", CAROL, WINFO);
         scene.told();
         let mut bob = Phone::call(&mut scene, "bob", DESK, "");
-        let status = if decided == OPEN { "active" } else { "pending" };
         assert_eq!(scene.told_once().told(), [format!("sip:bob@example.com {status} subscribe")]);
         scene.settle();
         scene.pass(5_000);
@@ -723,8 +731,8 @@ fn a_watcher_that_moves_is_told_on_both_sides() {
         let (to_alice, to_carol) = scene.told_both();
         assert_eq!(to_alice, ["sip:bob@example.com terminated deactivated"]);
         assert_eq!(to_carol, [format!("sip:bob@example.com {status} subscribe")]);
-        assert_eq!(scene.has(ALICE, UNDECIDED), usize::from(decided == CONFIRM));
-        assert_eq!(scene.has(CAROL, UNDECIDED), usize::from(decided == CONFIRM));
+        assert_eq!(scene.has(ALICE, UNDECIDED), usize::from(rule == "confirm"));
+        assert_eq!(scene.has(CAROL, UNDECIDED), usize::from(rule == "confirm"));
     }
 }
 
@@ -732,7 +740,7 @@ fn a_watcher_that_moves_is_told_on_both_sides() {
 /// the same dialog and with the next version.
 #[test]
 fn a_winfo_subscription_moves() {
-    let mut scene = Scene::new(OPEN);
+    let mut scene = mapped("allow");
     scene.map(&[(DESK, ALICE)]);
     Phone::watch(&mut scene, "bob", ALICE);
     Phone::watch(&mut scene, "dave", CAROL);
