@@ -5,7 +5,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use rollcall_plugin::composition::{Composed, Source, compose};
+use rollcall_plugin::composition::{Assembly, Composed, Policy, Source, assemble, compose};
 use rollcall_plugin::pidf::{Limits, StoredDocument, read};
 
 /// As a phone publishes, 512 bytes.
@@ -35,17 +35,54 @@ fn benches(criterion: &mut Criterion) {
     criterion.bench_function("read and compose", |b| {
         b.iter(|| {
             let document = read(black_box(&body), &Limits::DEFAULT).unwrap();
-            compose(&[Source { id: "a8f3c2", order: 1, document: &document.content }])
+            assemble(&[source(1, &document.content)], &POLICY, 0)
         });
     });
     for count in [1_u64, 10, 50] {
-        let ids: Vec<String> = (0..count).map(|number| format!("publication-{number}")).collect();
-        let sources: Vec<Source<'_>> =
-            ids.iter().zip(0..).map(|(id, order)| Source { id, order, document: &content }).collect();
-        criterion.bench_function(&format!("compose {count}"), |b| b.iter(|| compose(black_box(&sources))));
+        let sources: Vec<Source<'_>> = (0..count).map(|id| source(id, &content)).collect();
+        criterion.bench_function(&format!("compose {count} at once"), |b| {
+            b.iter(|| assemble(black_box(&sources), &POLICY, 0));
+        });
+        // What a PUBLISH costs among so many publications, from record to record. As phones
+        // publish them the persons are all one; apart the tuples have nothing in common.
+        for (name, documents) in [("", phones(count)), (" without persons", services(count))] {
+            let sources: Vec<Source<'_>> = (0..).zip(&documents).map(|(id, one)| source(id, one)).collect();
+            let before = assemble(&sources, &POLICY, 0);
+            let changed = sources.first().map(|first| Source { published: 7, ..*first }).unwrap();
+            criterion.bench_function(&format!("change one of {count}{name}"), |b| {
+                b.iter(|| {
+                    let kept = black_box(before.composed.as_bytes());
+                    let assembly = Assembly::load(black_box(&before.index), kept, &POLICY).unwrap();
+                    assembly.update(&POLICY, &[changed], None, 0)
+                });
+            });
+        }
     }
-    let composed: Composed = compose(&[Source { id: "a8f3c2", order: 1, document: &content }]);
+    let composed: Composed = compose(&[source(1, &content)], &POLICY, 0);
     criterion.bench_function("render", |b| b.iter(|| black_box(&composed).render("sip:alice@example.com")));
+}
+
+const POLICY: Policy = Policy::DEFAULT;
+
+fn source(id: u64, document: &StoredDocument) -> Source<'_> {
+    Source { id, order: id, published: id, document }
+}
+
+/// Publications of different phones.
+fn phones(count: u64) -> Vec<StoredDocument> {
+    let text = String::from_utf8(document()).unwrap();
+    let contact = |number: u64| text.replace("192.0.2.7", &format!("192.0.2.{number}"));
+    (0..count).map(|number| read(contact(number).as_bytes(), &Limits::DEFAULT).unwrap().content).collect()
+}
+
+/// The same without the person.
+fn services(count: u64) -> Vec<StoredDocument> {
+    let text = String::from_utf8(document()).unwrap();
+    let (tuple, rest) = text.split_once("<dm:person").unwrap();
+    let (_, end) = rest.split_once("</dm:person>").unwrap();
+    let contact = |number: u64| tuple.replace("192.0.2.7", &format!("192.0.2.{number}"));
+    let body = |number: u64| format!("{}<note>{}</note>{end}", contact(number), "a".repeat(80));
+    (0..count).map(|number| read(body(number).as_bytes(), &Limits::DEFAULT).unwrap().content).collect()
 }
 
 criterion_group!(documents, benches);

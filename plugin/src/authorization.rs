@@ -112,6 +112,21 @@ pub fn watch_winfo(
     }
 }
 
+/// Who may watch the watchers of the watchers: the presentity only (RFC 3857 4.6, WIN-04).
+#[must_use]
+pub fn watch_winfo_of_winfo(
+    host: &mut dyn Host,
+    configuration: &Configuration,
+    principal: &Principal,
+    presentity: &Identity,
+) -> Decision {
+    if principal.is(presentity.as_str()) && !is_listed(List::Black, host, configuration, principal) {
+        Decision::Allow
+    } else {
+        Decision::Block
+    }
+}
+
 fn is_listed(list: List, host: &mut dyn Host, configuration: &Configuration, principal: &Principal) -> bool {
     list.is_kept(configuration)
         && principal

@@ -121,6 +121,7 @@ impl Presence {
             (keys::POSITION | keys::WINFO_POSITION, _, Some(usage)) => delivery::retry(&mut step, usage),
             (keys::UNDECIDED, ..) => watcher_info::give_up(&mut step, name),
             _ if name == keys::THROTTLE_TIMER => fanout::throttle_ended(&mut step),
+            _ if name == keys::UNTIL_TIMER => publication::until(&mut step),
             _ => step.host.log(Level::Warn, "timer of an unknown name ignored", &[("presentity", partition)]),
         }
     }

@@ -29,7 +29,8 @@
 //! begins with the number of its schema.
 //!
 //! Timers are named alike: `p`, `s` and `i` + id end a publication or subscription, `n` and `j` + id
-//! end a wait of one subscription, `u` + watcher + id ends the waiting state, `t` starts the throttled rest of a fan-out.
+//! end a wait of one subscription, `u` + watcher + id ends the waiting state, `t` starts the throttled rest
+//! of a fan-out, `e` takes out of the document what ends by itself (`until`).
 
 /// A publication.
 pub const PUBLICATION: u8 = b'p';
@@ -67,6 +68,8 @@ pub const ORIGINAL: u8 = b'o';
 pub const SECRET: &[u8] = b"k";
 /// Name of the timer of throttled notifications.
 pub const THROTTLE_TIMER: &[u8] = b"t";
+/// Name of the timer of what ends by itself in the document.
+pub const UNTIL_TIMER: &[u8] = b"e";
 
 /// First bytes of keys and what the operator calls the records behind them.
 pub const KINDS: &[(u8, &str)] = &[

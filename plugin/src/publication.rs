@@ -62,10 +62,10 @@ pub fn handle(
     match (previous, content) {
         (Some((_, _, record)), None) if seconds > 0 => refresh(&mut step, tag, &record, seconds),
         (Some((_, publication, _)), _) if seconds == 0 => remove(&mut step, tag.id, Some(publication)),
-        (Some((_, publication, _)), Some(content)) => {
-            store(&mut step, tag, Some(publication), &content, seconds)?;
+        (Some((_, publication, record)), Some(taken)) => {
+            store(&mut step, tag, Some((publication, &record)), taken, seconds)?;
         }
-        (None, Some(content)) if seconds > 0 => store(&mut step, tag, None, &content, seconds)?,
+        (None, Some(content)) if seconds > 0 => store(&mut step, tag, None, content, seconds)?,
         // A body that is to live for no time was checked and is dropped (PUB-14).
         (None | Some(_), _) => {}
     }
@@ -143,22 +143,49 @@ fn refresh(step: &mut Step<'_>, tag: EntityTag, record: &[u8], seconds: u32) {
 fn store(
     step: &mut Step<'_>,
     tag: EntityTag,
-    previous: Option<Publication>,
-    taken: &Taken,
+    previous: Option<(Publication, &[u8])>,
+    taken: Taken,
     seconds: u32,
 ) -> Result<(), Refusal> {
-    let content = &taken.document.content;
-    let created = previous.map_or(step.now, |publication| publication.created);
+    let mut content = taken.document.content;
+    let partial = taken.original.is_some();
     let expires = lifetime::end(step.now, seconds);
-    let others = others(step, tag.id);
-    if previous.is_none() && others.len() >= step.configuration.limits.publications as usize {
+    let now = step.now;
+    if let Some((before, record)) = previous {
+        let former =
+            records::decode_with_tail::<Publication>(record).map(|(_, former)| former).unwrap_or_default();
+        let mut document = content.to_bytes();
+        if former != document
+            && content.is_dated()
+            && let Some(former) = StoredDocument::from_bytes(former)
+        {
+            content.date_against(&former, now);
+            document = content.to_bytes();
+        }
+        // What says the same again is as old as it was, and changes nothing.
+        let same = former == document;
+        let changed = if same { before.changed } else { now };
+        let publication = Publication { nonce: tag.nonce, changed, expires, partial, ..before };
+        put(step, tag.id, publication, &document);
+        partial_publication::keep(step, tag.id, Some(before), taken.original.as_deref());
+        arm(step, tag.id, Some(before.expires), expires);
+        if !same {
+            compose(step, Change::Put(tag.id, publication, &content));
+        }
+        return Ok(());
+    }
+    let publication = Publication { nonce: tag.nonce, created: now, changed: now, expires, partial };
+    let count = match step.assembly() {
+        Some(assembly) => assembly.sources(),
+        None => live(step).len(),
+    };
+    if count >= step.configuration.limits.publications as usize {
         return Err(Refusal::Busy(60));
     }
-    let partial = taken.original.is_some();
-    put(step, tag.id, Publication { nonce: tag.nonce, created, expires, partial }, &content.to_bytes());
-    partial_publication::keep(step, tag.id, previous, taken.original.as_deref());
-    arm(step, tag.id, previous.map(|publication| publication.expires), expires);
-    compose(step, &others, Some((tag.id, created, content)));
+    put(step, tag.id, publication, &content.to_bytes());
+    partial_publication::keep(step, tag.id, None, taken.original.as_deref());
+    arm(step, tag.id, None, expires);
+    compose(step, Change::Put(tag.id, publication, &content));
     Ok(())
 }
 
@@ -169,47 +196,66 @@ pub fn remove(step: &mut Step<'_>, id: Id, publication: Option<Publication>) {
     let key = id.key(keys::PUBLICATION);
     step.host.delete(&key, Durability::Durable);
     step.host.cancel_timer(&key);
-    let others = others(step, id);
-    if others.is_empty() && step.is_empty(keys::SUBSCRIPTION) {
+    if step.is_empty(keys::PUBLICATION) && step.is_empty(keys::SUBSCRIPTION) {
         step.tidy(Durability::Durable);
     } else {
-        compose(step, &others, None);
+        compose(step, Change::Remove(id));
     }
 }
 
-/// A publication with what it published.
-struct Published {
-    id: Id,
-    created: Instant,
-    document: StoredDocument,
+/// Something in the document may have ended by itself (RFC 4480 3.1, RFC 4481 3).
+pub fn until(step: &mut Step<'_>) {
+    compose(step, Change::Time);
 }
 
-/// The live publications but for one.
-fn others(step: &mut Step<'_>, except: Id) -> Vec<Published> {
-    let now = step.now;
-    let live = |(key, record): (Vec<u8>, Vec<u8>)| {
-        let id = Id::of_key(&key).filter(|id| *id != except)?;
-        let (publication, document) = records::decode_with_tail::<Publication>(&record)?;
-        if publication.expires <= now {
-            return None;
+/// What the document has to follow.
+enum Change<'a> {
+    Put(Id, Publication, &'a StoredDocument),
+    Remove(Id),
+    Time,
+}
+
+/// Brings the document up to date and, if that makes a difference, sends it to the watchers.
+fn compose(step: &mut Step<'_>, change: Change<'_>) {
+    let (policy, now) = (step.configuration.composition, step.now);
+    let changed = step.assembly().map(|assembly| match change {
+        Change::Put(id, publication, document) => {
+            assembly.update(&policy, &[source(id, &publication, document)], None, now)
         }
-        let document = StoredDocument::from_bytes(document)?;
-        Some(Published { id, created: publication.created, document })
-    };
-    step.host.scan(&[keys::PUBLICATION], None, SCAN).into_iter().filter_map(live).collect()
-}
-
-/// Composes the document anew and, if that makes a difference, sends it to the watchers.
-fn compose(step: &mut Step<'_>, others: &[Published], new: Option<(Id, Instant, &StoredDocument)>) {
-    let known = others.iter().map(|other| (other.id, other.created, &other.document));
-    let all: Vec<_> = known.chain(new).map(|(id, order, document)| (id.hex(), order, document)).collect();
-    let sources: Vec<Source<'_>> =
-        all.iter().map(|(id, order, document)| Source { id, order: *order, document }).collect();
-    if step.set_document(composition::compose(&sources)) {
+        Change::Remove(id) => assembly.update(&policy, &[], Some(name(id)), now),
+        Change::Time => assembly.update(&policy, &[], None, now),
+    });
+    let assembled = changed.unwrap_or_else(|| {
+        let all = live(step);
+        let sources: Vec<Source<'_>> =
+            all.iter().map(|(id, publication, document)| source(*id, publication, document)).collect();
+        composition::assemble(&sources, &policy, now)
+    });
+    if step.set_document(&assembled) {
         let version = step.document().version;
         step.trace("document changed", || vec![("version", version.to_string())]);
         fanout::changed(step);
     }
+}
+
+fn source<'a>(id: Id, publication: &Publication, document: &'a StoredDocument) -> Source<'a> {
+    Source { id: name(id), order: publication.created, published: publication.changed, document }
+}
+
+fn name(id: Id) -> u64 {
+    u64::from_le_bytes(id.0)
+}
+
+/// The live publications, from their records.
+fn live(step: &mut Step<'_>) -> Vec<(Id, Publication, StoredDocument)> {
+    let now = step.now;
+    let live = |(key, record): (Vec<u8>, Vec<u8>)| {
+        let id = Id::of_key(&key)?;
+        let (publication, document) = records::decode_with_tail::<Publication>(&record)?;
+        let document = StoredDocument::from_bytes(document)?;
+        (publication.expires > now).then_some((id, publication, document))
+    };
+    step.host.scan(&[keys::PUBLICATION], None, SCAN).into_iter().filter_map(live).collect()
 }
 
 fn put(step: &mut Step<'_>, id: Id, publication: Publication, document: &[u8]) {

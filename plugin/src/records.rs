@@ -22,19 +22,26 @@ pub struct Publication {
     pub nonce: [u8; 12],
     /// When it was first published; orders the publications in composition.
     pub created: Instant,
+    /// When its state last became another one.
+    pub changed: Instant,
     /// When it ends. Its timer never is later than this, but may be earlier.
     pub expires: Instant,
     /// True if what the publisher holds is kept as well, for the changes that it may send.
     pub partial: bool,
 }
 
-/// The composed document of the presentity. Its tail is the composed form; there is no
-/// such record while nothing was published and nobody watches.
+/// The composed document of the presentity. Its tail is what composition has to know of the
+/// publications in it, then the composed form; there is no such record while nothing was
+/// published and nobody watches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Document {
     /// Grows with every change. It starts at the time of day, so it grows over
     /// the record's being deleted and made again, too.
     pub version: u64,
+    /// When the timer is due that takes out what ends by itself; none if it is not set.
+    pub due: Option<Instant>,
+    /// Bytes of the tail before the composed form.
+    pub index: u32,
 }
 
 /// Publications taken in the running minute (RFC 3903 9).
@@ -312,7 +319,7 @@ mod tests {
 
     #[test]
     fn records_come_back_and_other_schemas_are_refused() {
-        let publication = Publication { nonce: [7; 12], created: 1, expires: 2, partial: false };
+        let publication = Publication { nonce: [7; 12], created: 1, changed: 1, expires: 2, partial: false };
         let mut bytes = encode_with_tail(&publication, b"tail");
         assert_eq!(decode_with_tail(&bytes), Some((publication, &b"tail"[..])));
         assert_eq!(decode::<Publication>(&bytes[..5]), None);

@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use crate::composition::{self, Composed};
+use crate::composition::{self, Assembled, Assembly};
 use crate::configuration::Configuration;
 use crate::keys::{self, Id, Usage};
 use crate::package::Package;
@@ -20,27 +20,48 @@ pub const FORGOTTEN: u64 = 45_000;
 pub struct CurrentDocument {
     /// Its version; 0 if nothing is published.
     pub version: u64,
+    due: Option<Instant>,
     record: Vec<u8>,
-    tail: usize,
+    index: usize,
+    kept: usize,
 }
 
 impl CurrentDocument {
-    fn load(host: &mut dyn Host) -> Self {
+    fn load(host: &mut dyn Host, configuration: &Configuration) -> Self {
         let record = host.get(keys::DOCUMENT).unwrap_or_default();
-        match records::decode_with_tail::<records::Document>(&record) {
-            Some((document, tail)) => {
-                let tail = record.len() - tail.len();
-                Self { version: document.version, record, tail }
-            }
-            None => Self { version: 0, record: composition::compose(&[]).into_bytes(), tail: 0 },
+        if let Some((document, tail)) = records::decode_with_tail::<records::Document>(&record) {
+            let index = record.len() - tail.len();
+            let kept = index.saturating_add(document.index as usize).min(record.len());
+            return Self { version: document.version, due: document.due, record, index, kept };
         }
+        let empty = composition::assemble(&[], &configuration.composition, 0);
+        let (record, index, kept) = record_of(0, &empty);
+        Self { version: 0, due: None, record, index, kept }
     }
 
     /// The form that [`composition::render`] takes.
     #[must_use]
     pub fn kept(&self) -> &[u8] {
-        self.record.get(self.tail..).unwrap_or_default()
+        self.record.get(self.kept..).unwrap_or_default()
     }
+
+    /// What [`Assembly::load`] takes besides.
+    fn index(&self) -> &[u8] {
+        self.record.get(self.index..self.kept).unwrap_or_default()
+    }
+}
+
+/// The record of a document, and where its index and its composed form start.
+fn record_of(version: u64, assembled: &Assembled) -> (Vec<u8>, usize, usize) {
+    let length = u32::try_from(assembled.index.len()).unwrap_or(u32::MAX);
+    let document = records::Document { version, due: assembled.due, index: length };
+    let mut record = records::encode(&document);
+    let index = record.len();
+    record.reserve_exact(assembled.index.len() + assembled.composed.as_bytes().len());
+    record.extend_from_slice(&assembled.index);
+    let kept = record.len();
+    record.extend_from_slice(assembled.composed.as_bytes());
+    (record, index, kept)
 }
 
 /// A step in one partition.
@@ -105,23 +126,43 @@ impl<'a> Step<'a> {
 
     /// The composed document.
     pub fn document(&mut self) -> &CurrentDocument {
-        self.document.get_or_insert_with(|| CurrentDocument::load(self.host))
+        self.document.get_or_insert_with(|| CurrentDocument::load(self.host, self.configuration))
+    }
+
+    /// What the document is composed of; `None` if that has to be found out from the
+    /// publications, as another policy holds now or the record is damaged.
+    pub fn assembly(&mut self) -> Option<Assembly<'_>> {
+        let policy = &self.configuration.composition;
+        let document = self.document();
+        Assembly::load(document.index(), document.kept(), policy)
     }
 
     /// Replaces the composed document if it differs. True if it did; its version has grown then.
-    pub fn set_document(&mut self, composed: Composed) -> bool {
+    pub fn set_document(&mut self, assembled: &Assembled) -> bool {
         let now = self.now;
         let current = self.document();
-        if current.kept() == composed.as_bytes() {
+        let differs = current.kept() != assembled.composed.as_bytes();
+        if !differs && current.index() == assembled.index {
             return false;
         }
-        let version = if current.version == 0 { now.max(1) } else { current.version + 1 };
-        let record = records::encode_with_tail(&records::Document { version }, composed.as_bytes());
+        let before = current.due;
+        let version = match (differs, current.version) {
+            (false, version) => version,
+            (true, 0) => now.max(1),
+            (true, version) => version + 1,
+        };
+        match assembled.due {
+            Some(due) if before != Some(due) => self.host.set_timer(keys::UNTIL_TIMER, due, b""),
+            None if before.is_some() => self.host.cancel_timer(keys::UNTIL_TIMER),
+            _ => {}
+        }
+        let (record, index, kept) = record_of(version, assembled);
         self.host.put(keys::DOCUMENT, &record, Durability::Durable, None);
-        let tail = record.len() - composed.as_bytes().len();
-        self.document = Some(CurrentDocument { version, record, tail });
-        self.rendered.clear();
-        true
+        self.document = Some(CurrentDocument { version, due: assembled.due, record, index, kept });
+        if differs {
+            self.rendered.clear();
+        }
+        differs
     }
 
     /// The composed document as a watcher gets it that knows the presentity as `entity`.
@@ -144,6 +185,9 @@ impl<'a> Step<'a> {
             || !self.is_empty(keys::WINFO_SUBSCRIPTION)
         {
             return;
+        }
+        if self.document().due.is_some() {
+            self.host.cancel_timer(keys::UNTIL_TIMER);
         }
         self.host.delete(keys::DOCUMENT, durability);
         self.host.delete(keys::SECRET, durability);

@@ -84,7 +84,8 @@ pub fn authorize(
 ) -> State {
     let watch = match package {
         Package::Presence => authorization::watch,
-        Package::Winfo | Package::WinfoOfWinfo => authorization::watch_winfo,
+        Package::Winfo => authorization::watch_winfo,
+        Package::WinfoOfWinfo => authorization::watch_winfo_of_winfo,
     };
     match watch(step.host, step.configuration, principal, presentity) {
         Decision::Allow => State::Active,

@@ -7,9 +7,9 @@ mod support;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
-use rollcall_plugin::composition::{Source, compose};
+use rollcall_plugin::composition::{Policy, Rule, Source, compose};
 use rollcall_plugin::pidf::{Limits, StoredDocument, read};
-use support::{presence, validate};
+use support::{presence, source, validate};
 
 const ENTITY: &str = "sip:alice@example.com";
 
@@ -89,6 +89,10 @@ fn tuple() -> impl Strategy<Value = String> {
             "<$ptimestamp>now</$ptimestamp>",
             "<$mdeviceID>urn:d</$mdeviceID>",
             "<$rclass>c</$rclass>",
+            "<$rclass>d</$rclass>",
+            "<$rstatus-icon until='2005-08-15T17:00:00.001Z'>http://example.com/</$rstatus-icon>",
+            "<$rprivacy until='2005-08-15T17:00:00Z'><$raudio/></$rprivacy>",
+            "<ts:timed-status xmlns:ts='urn:ietf:params:xml:ns:pidf:timed-status' from='2005-08-16T17:00:00Z'/>",
             "<$pother/>",
             " text ",
         ])
@@ -102,8 +106,16 @@ fn tuple() -> impl Strategy<Value = String> {
 }
 
 fn component() -> impl Strategy<Value = String> {
-    let person = (id(), select(vec!["person", "device"]), vec(foreign(), 0..2), id()).prop_map(|(id, name, foreign, inner)| {
-        let foreign = foreign.concat();
+    let known = select(vec![
+        "",
+        "<$ractivities><$raway/><$runknown/></$ractivities>",
+        "<$ractivities $xa='b'><$xf/><$rnote>n</$rnote></$ractivities><$ractivities><$rmeal/></$ractivities>",
+        "<$ractivities until='2005-08-15T17:00:00.001Z'/>",
+        "<$rmood><$rsad/></$rmood>",
+        "<$mtimestamp>2005-08-15T17:00:00Z</$mtimestamp>",
+    ]);
+    let person = (id(), select(vec!["person", "device"]), vec(foreign(), 0..2), id(), known).prop_map(|(id, name, foreign, inner, known)| {
+        let foreign = foreign.concat() + known;
         format!("<$m{name}{id}><$mnote>n</$mnote>{foreign}<$rmood{inner}><$rangry/></$rmood><$mdeviceID>urn:d</$mdeviceID></$m{name}>")
     });
     prop_oneof![
@@ -147,7 +159,7 @@ fn contribution(body: &str) -> StoredDocument {
 }
 
 fn composed(document: &StoredDocument) -> String {
-    String::from_utf8(compose(&[Source { id: "s", order: 0, document }]).render(ENTITY)).unwrap()
+    String::from_utf8(compose(&[source(0, document)], &Policy::DEFAULT, 0).render(ENTITY)).unwrap()
 }
 
 /// A composed document without the suffixes of its source.
@@ -208,7 +220,7 @@ proptest! {
         *at.get_mut(&mut kept) = byte;
         for bytes in [bytes, kept] {
             if let Some(content) = StoredDocument::from_bytes(&bytes) {
-                let _ = compose(&[Source { id: "s", order: 0, document: &content }]);
+                let _ = compose(&[source(0, &content)], &Policy::DEFAULT, 0);
             }
         }
     }
@@ -219,20 +231,19 @@ proptest! {
         swaps in vec((any::<prop::sample::Index>(), any::<prop::sample::Index>()), 0..6),
     ) {
         let contents: Vec<StoredDocument> = bodies.iter().map(|(body, _)| contribution(body)).collect();
-        // Two of the names are equal, which composition survives as well.
-        let names = ["a", "b", "c", "c"];
+        let names = [3, 1, 2, 0];
         let mut sources: Vec<Source<'_>> = contents
             .iter()
             .zip(&bodies)
             .zip(names)
-            .map(|((document, (_, order)), id)| Source { id, order: *order, document })
+            .map(|((document, (_, order)), id)| Source { id, order: *order, published: 3 - order, document })
             .collect();
-        let before = compose(&sources);
+        let before = compose(&sources, &Policy::DEFAULT, 0);
         for (a, b) in swaps {
             let (a, b) = (a.index(sources.len()), b.index(sources.len()));
             sources.swap(a, b);
         }
-        prop_assert_eq!(compose(&sources), before);
+        prop_assert_eq!(compose(&sources, &Policy::DEFAULT, 0), before);
     }
 }
 
@@ -244,13 +255,15 @@ fn pidf_15_what_is_sent_is_valid() {
 
     let mut runner = TestRunner::deterministic();
     let strategy = vec(document(), 0..4);
-    let rendered: Vec<String> = (0..150)
-        .map(|_| {
+    let rendered: Vec<String> = (0..240)
+        .map(|number: usize| {
             let bodies = strategy.new_tree(&mut runner).unwrap().current();
-            let names = ["a", "b", "c"];
-            let bodies: Vec<(&str, &[u8])> =
+            let names = [0, 1, 2];
+            let bodies: Vec<(u64, &[u8])> =
                 names.into_iter().zip(bodies.iter().map(String::as_bytes)).collect();
-            support::compose_bodies(&bodies)
+            let rule = [Rule::All, Rule::Newest, Rule::Merge, Rule::MergeNewest][number % 4];
+            let policy = Policy { tuples: rule, persons: rule, devices: rule };
+            support::compose_at(&bodies, &policy, 1_124_125_200_000 * (number as u64 % 3))
         })
         .collect();
     assert!(rendered.iter().any(|text| text.contains("<n0:")));

@@ -120,19 +120,19 @@ fn every_document_is_valid() {
     support::validate(&documents);
 }
 
-/// A document of very many watchers, or of very long names, ends at its bound and is valid.
+/// A document of more watchers than it takes ends at its bound and is valid.
 #[test]
 fn a_document_that_is_cut_is_valid() {
-    let allow = presence("allow", 2_000);
+    let allow = presence("allow", 20);
     let mut host = MemoryHost::new(1_700_000_000_000, 7);
     let mut documents = Vec::new();
-    for number in 0..40 {
-        let sender = format!("sip:{}{number}@example.com", "w".repeat(20_000));
+    for number in 0..30 {
+        let sender = format!("sip:{}{number}@example.com", "w".repeat(300));
         subscribe(&allow, &mut host, ALICE, &sender, "Event: presence\n");
         gather(&allow, &mut host, &mut Vec::new());
     }
     subscribe(&allow, &mut host, ALICE, ALICE, "Event: presence.winfo\nExpires: 0\n");
     gather(&allow, &mut host, &mut documents);
-    assert!((200_000..300_000).contains(&documents[0].len()), "{}", documents[0].len());
+    assert_eq!(documents[0].matches("</watcher>").count(), 20);
     support::validate(&documents);
 }

@@ -166,8 +166,7 @@ fn million() -> (Table, Vec<String>) {
 
 fn tables(criterion: &mut Criterion) {
     load();
-    let (table, mut keys) =
-        timed("a table of a million entries by itself, with the list of its keys", million);
+    let (table, keys) = timed("a table of a million entries by itself, with the list of its keys", million);
     println!("  {:.1} bytes each", table.bytes() as f64 / table.len() as f64);
     // In an order in which neighbours in the table are far from each other, those in the list are not.
     let count = keys.len();

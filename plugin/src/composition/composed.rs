@@ -37,6 +37,13 @@ impl Composed {
         Self { rest }
     }
 
+    /// What stands between the tags of the root, from the form for a record.
+    pub(super) fn content(kept: &[u8]) -> Option<&[u8]> {
+        // No value of an attribute has a `>` in it.
+        let start = memchr::memchr(b'>', kept)? + 1;
+        kept.get(start..)?.strip_suffix(TAIL)
+    }
+
     /// The document for a watcher who knows the presentity as `entity`.
     #[must_use]
     pub fn render(&self, entity: &str) -> Vec<u8> {

@@ -1,5 +1,6 @@
 //! The plugin's configuration: a JSON object, checked as a whole.
 
+mod composition;
 mod identity;
 mod section;
 mod winfo;
@@ -8,6 +9,7 @@ pub use identity::{Identities, Lists};
 
 use serde_json::{Map, Value};
 
+use crate::composition::Policy;
 use crate::identity::read_domain;
 use crate::pidf;
 use section::{Section, problem};
@@ -84,6 +86,8 @@ pub struct Configuration {
     pub notify_interval: u64,
     /// Publications of a presentity that are taken a minute; none for no limit.
     pub publish_rate: Option<u32>,
+    /// How publications become one document.
+    pub composition: Policy,
     /// How identities are compared and mapped.
     pub identities: Identities,
     /// White and black list.
@@ -116,7 +120,10 @@ impl Configuration {
 
     fn read(whole: &Map<String, Value>, problems: &mut Vec<Problem>) -> Self {
         let presence = Section::of(whole, "", "presence", problems);
-        presence.only(&["domains", "expires", "notify_interval", "publish_rate", "winfo"], problems);
+        presence.only(
+            &["domains", "expires", "notify_interval", "publish_rate", "composition", "winfo"],
+            problems,
+        );
         let domains = domains(&presence, problems);
         let expires = expires(&presence, problems);
         let notify_interval = presence.number("notify_interval", 0, 86_400, 5, problems);
@@ -153,6 +160,7 @@ impl Configuration {
             expires,
             notify_interval: u64::from(notify_interval) * 1_000,
             publish_rate,
+            composition: composition::read(&presence, problems),
             identities,
             lists,
             winfo,

@@ -2,7 +2,7 @@
 //!
 //! A URI has one form in which it is compared (the [`Normalizer`]), and behind that stands a
 //! *fundamental* identity (the [`map`]), under which everything about a person is kept. After each of the
-//! two come the site's own rules, where there are any ([`site`]).
+//! two come the site's own rules, where there are any (`site.rs`).
 
 #[doc(hidden)]
 pub mod fuzzing;

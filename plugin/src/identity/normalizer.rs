@@ -83,7 +83,7 @@ impl Normalizer {
     /// may have letters beyond ASCII (RFC 3987), in its domain too.
     ///
     /// # Errors
-    /// It is no URI, or longer than [`MAX_URI`].
+    /// It is no URI, or longer than 2048 bytes.
     pub fn read(&self, text: &str) -> Result<Identity, Malformed> {
         if text.len() > MAX_URI {
             return Err(Malformed("URI"));

@@ -2,8 +2,11 @@
 //! section 5.1.2), and which of its children may be there once only.
 
 use super::Kind;
+use super::canonical::Element;
 use super::document::Part;
 use super::namespaces::DATA_MODEL_INDEX;
+use super::occurrence::Plainness;
+use super::values;
 use super::writer::Writer;
 
 /// What a child of a component is, in the order of the schemas.
@@ -108,12 +111,62 @@ impl Pending {
                 self.children(&classes, writer, finished);
                 finished.text.extend_from_slice(b"</dm:device>");
             }
+            // It had no place in its schema.
+            Kind::Note | Kind::Extension if self.children.is_empty() => return,
             Kind::Note | Kind::Extension => {
                 self.children(&[Class::Extension, Class::Note], writer, finished);
             }
         }
         let end = u32::try_from(finished.text.len()).unwrap_or(u32::MAX);
-        finished.parts.push(Part { kind: self.kind, end });
+        let (pivot, plain) = (self.pivot(writer), self.is_plain(writer));
+        let dated = self.has(Class::Timestamp);
+        finished.parts.push(Part { kind: self.kind, end, pivot, plain, dated });
+    }
+
+    /// What it is about: a service by its address (compared as a string only) and the
+    /// priority there, a device by its deviceID; there is one person (RFC 4479 section 3).
+    fn pivot(&self, writer: &Writer) -> u64 {
+        let first = |class: Class| {
+            let mut found = self.each(writer).filter(|(other, _)| *other == class);
+            found.next().and_then(|(_, xml)| Element::first(xml)).map(|(element, _)| element)
+        };
+        match self.kind {
+            Kind::Tuple => first(Class::Contact).map_or(0, |contact| {
+                let priority =
+                    contact.attribute("priority").and_then(|value| std::str::from_utf8(value).ok());
+                // Without one it is the lowest, lower than 0 (RFC 3863 section 4.1.5).
+                let priority = priority.and_then(values::priority).map_or(0, |priority| priority + 1);
+                hash(contact.content, u64::from(priority))
+            }),
+            Kind::Device => first(Class::DeviceId).map_or(0, |device| hash(device.content, 0)),
+            Kind::Person => 1,
+            Kind::Note | Kind::Extension => 0,
+        }
+    }
+
+    fn is_plain(&self, writer: &Writer) -> bool {
+        if !matches!(self.kind, Kind::Tuple | Kind::Person | Kind::Device) {
+            return true;
+        }
+        let mut plainness = Plainness::default();
+        for (class, xml) in self.each(writer) {
+            if matches!(class, Class::Extension | Class::StatusExtension)
+                && let Some((element, _)) = Element::first(xml)
+            {
+                plainness.add(&element);
+            }
+        }
+        plainness.holds()
+    }
+
+    /// The children with their text.
+    fn each<'w>(&self, writer: &'w Writer) -> impl Iterator<Item = (Class, &'w [u8])> {
+        let mut start = 0;
+        self.children.iter().map(move |child| {
+            let xml = writer.text.get(start..child.end).unwrap_or_default();
+            start = child.end;
+            (child.class, xml)
+        })
     }
 
     fn open(&self, name: &str, finished: &mut Finished) {
@@ -161,4 +214,13 @@ impl Pending {
             }
         }
     }
+}
+
+/// 64-bit FNV-1a over a value and a number, mixed, never 0.
+fn hash(value: &[u8], number: u64) -> u64 {
+    let mut hash = 0xcbf2_9ce4_8422_2325 ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    for byte in value {
+        hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+    }
+    (hash ^ (hash >> 32)).max(1)
 }

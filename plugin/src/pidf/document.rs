@@ -29,6 +29,13 @@ pub enum Kind {
 pub(crate) struct Part {
     pub(crate) kind: Kind,
     pub(crate) end: u32,
+    /// Stands for what it is about: components of a kind with the same one tell of the same
+    /// service, device or person (RFC 4479 section 3). 0: nothing says what it is about.
+    pub(crate) pivot: u64,
+    /// Shown as it stands: nothing in it ends by itself or occurs more often than it may.
+    pub(crate) plain: bool,
+    /// There is a timestamp in it.
+    pub(crate) dated: bool,
 }
 
 /// The components of a publication in the form in which they are kept.
@@ -57,6 +64,9 @@ pub struct Component<'a> {
     pub xml: &'a [u8],
     /// Offset of `xml` in the text that `id_ends` counts in.
     pub(crate) start: usize,
+    pub(crate) pivot: u64,
+    pub(crate) plain: bool,
+    pub(crate) dated: bool,
 }
 
 impl StoredDocument {
@@ -66,7 +76,8 @@ impl StoredDocument {
         self.parts.iter().map(move |part| {
             let end = part.end as usize;
             let xml = self.text.get(start..end).unwrap_or_default();
-            let component = Component { kind: part.kind, xml, start };
+            let Part { kind, pivot, plain, dated, .. } = *part;
+            let component = Component { kind, xml, start, pivot, plain, dated };
             start = end;
             component
         })

@@ -4,15 +4,21 @@
 //! what has a place in the schema comes out canonical and in the schema's order, what has
 //! none is left out, elements of other namespaces are passed on.
 
+pub(crate) mod canonical;
 mod component;
+mod conform;
+mod dating;
 mod document;
 mod error;
 #[doc(hidden)]
 pub mod fuzzing;
+pub(crate) mod instant;
 mod limits;
 pub(crate) mod namespaces;
+pub(crate) mod occurrence;
 mod place;
 mod reader;
+mod schema;
 mod scope;
 mod values;
 mod writer;

@@ -5,7 +5,10 @@ use std::ops::Range;
 
 use quick_xml::events::Event;
 
+use super::canonical::Element;
 use super::component::{Class, Finished, Pending};
+use super::conform;
+use super::instant;
 use super::lexical::{
     attribute_value, escape_text, is_blank, is_space, next_attribute, normalise_lines, resolve_reference,
     split_name,
@@ -13,7 +16,7 @@ use super::lexical::{
 use super::namespaces::PIDF_INDEX;
 use super::place::{self, Place};
 use super::scope::{Attribute, Namespace, Scope};
-use super::values::{is_language, is_priority, is_timestamp};
+use super::values::{is_language, is_uri, priority};
 use super::writer::{Output, Writer};
 use super::{Document, Kind, Limits, ReadError, StoredDocument};
 use crate::xml::encoding::Encoding;
@@ -39,6 +42,8 @@ struct Frame<'a> {
     preserve: bool,
     /// White space that is content only if no element follows.
     blank: Option<&'a str>,
+    /// Something in it has to be understood, and is not.
+    incomprehensible: bool,
     /// `xml:lang` and `xml:base` in force that no element in the output carries yet.
     inherited: [Option<u16>; 2],
 }
@@ -207,6 +212,7 @@ impl<'a> Reader<'a, '_> {
         } else {
             place::inside(parent, namespace, local)
         };
+        let outside = self.outside(outside);
         let mut frame = self.frame(place, namespace, mark);
         frame.inherited = self.inherit(inherited);
         frame.preserve = preserve;
@@ -216,6 +222,7 @@ impl<'a> Reader<'a, '_> {
                     frame.preserve = space == "preserve";
                 }
                 self.carry(&mut frame, local);
+                self.check_understood(&mut frame);
             }
             Place::Simple(class) => self.keep_valid(class, &mut frame),
             Place::Root | Place::Component(_) | Place::Status | Place::Left => {
@@ -237,6 +244,36 @@ impl<'a> Reader<'a, '_> {
             return Err(ReadError::TooLarge("components"));
         }
         Ok(())
+    }
+
+    /// Activities are put together with those of others, so that none may count on what its
+    /// parent declares.
+    fn outside(&self, outside: Output) -> Output {
+        if !outside.declares() {
+            return outside;
+        }
+        let parent = self.frames.last().and_then(|frame| self.writer.text.get(frame.name.clone()));
+        if parent == Some(b"rpid:activities") { outside.without_declarations() } else { outside }
+    }
+
+    /// RFC 3863 section 4.2.4: what has to be understood, and is not, takes the element with
+    /// it that it is a part of.
+    fn check_understood(&mut self, frame: &mut Frame<'a>) {
+        const OUTERMOST: Place = Place::Extension(Some(Class::StatusExtension));
+        let namespace = Namespace::Known(u8::try_from(PIDF_INDEX).unwrap_or_default());
+        if !matches!(frame.namespace, Namespace::Unknown(_) | Namespace::None)
+            || !matches!(
+                find(&self.attributes, namespace, "mustUnderstand").map(str::trim),
+                Some("1" | "true")
+            )
+        {
+            return;
+        }
+        if frame.place == OUTERMOST {
+            frame.incomprehensible = true;
+        } else if let Some(outermost) = self.frames.iter_mut().find(|frame| frame.place == OUTERMOST) {
+            outermost.incomprehensible = true;
+        }
     }
 
     /// Starts a child of `presence`.
@@ -270,6 +307,7 @@ impl<'a> Reader<'a, '_> {
             mixed: false,
             preserve: false,
             blank: None,
+            incomprehensible: false,
             inherited: [None; 2],
         }
     }
@@ -320,10 +358,11 @@ impl<'a> Reader<'a, '_> {
             }
             // RFC 3863 section 4.1.5: out of range is as if absent.
             Class::Contact => self.attributes.retain_mut(|a| {
-                let priority = a.value.trim();
-                let valid = a.namespace == Namespace::None && a.local == "priority" && is_priority(priority);
-                if valid && priority.len() != a.value.len() {
-                    a.value = Cow::Owned(priority.to_owned());
+                let value = a.value.trim();
+                let valid =
+                    a.namespace == Namespace::None && a.local == "priority" && priority(value).is_some();
+                if valid && value.len() != a.value.len() {
+                    a.value = Cow::Owned(value.to_owned());
                 }
                 valid
             }),
@@ -401,7 +440,7 @@ impl<'a> Reader<'a, '_> {
             Place::Simple(class) => self.end_simple(class, &frame).then_some(class),
             Place::Extension(class) => {
                 self.end_tag(&frame);
-                class
+                class.filter(|_| self.conform(&frame))
             }
             Place::Root | Place::Component(_) | Place::Status | Place::Left => None,
         };
@@ -428,8 +467,8 @@ impl<'a> Reader<'a, '_> {
             let trimmed = value.trim_ascii();
             let valid = match class {
                 Class::Basic => trimmed == b"open" || trimmed == b"closed",
-                Class::Timestamp => is_timestamp(&trimmed.to_ascii_uppercase()),
-                _ => !trimmed.is_empty(),
+                Class::Timestamp => instant::parse(&trimmed.to_ascii_uppercase()).is_some(),
+                _ => !trimmed.is_empty() && std::str::from_utf8(trimmed).is_ok_and(is_uri),
             };
             if !valid {
                 text.truncate(frame.start.0);
@@ -449,6 +488,24 @@ impl<'a> Reader<'a, '_> {
         }
         self.end_tag(frame);
         true
+    }
+
+    /// Makes an extension element what its schema wants, if there is one; false if nothing is
+    /// left of it.
+    fn conform(&mut self, frame: &Frame<'_>) -> bool {
+        let Writer { text, id_ends, .. } = &mut self.writer;
+        let (start, ids) = frame.start;
+        let written = text.get(start..).and_then(Element::first).filter(|_| !frame.incomprehensible);
+        let conforming = written
+            .map(|(element, _)| conform::extension(text, id_ends.get(ids..).unwrap_or_default(), &element));
+        let conforming = conforming.unwrap_or_default();
+        if text.get(start..) != Some(&conforming.text) {
+            text.truncate(start);
+            text.extend_from_slice(&conforming.text);
+            id_ends.truncate(ids);
+            id_ends.extend(conforming.id_ends.iter().map(|end| start + end));
+        }
+        !conforming.text.is_empty()
     }
 
     fn end_tag(&mut self, frame: &Frame<'_>) {

@@ -10,71 +10,72 @@ pub(super) fn is_language(value: &str) -> bool {
         || (subtag(primary) && primary.bytes().all(|b| b.is_ascii_alphabetic()) && subtags.all(subtag))
 }
 
-/// True for a `priority`: 0 to 1, at most three decimals (RFC 3863 section 4.1.5).
-pub(super) fn is_priority(value: &str) -> bool {
+/// A `priority` in thousandths: 0 to 1, at most three decimals (RFC 3863 section 4.1.5).
+pub(super) fn priority(value: &str) -> Option<u16> {
     let (whole, decimals) = value.split_once('.').unwrap_or((value, ""));
-    decimals.len() <= 3
-        && match whole {
-            "0" => decimals.bytes().all(|digit| digit.is_ascii_digit()),
-            "1" => decimals.bytes().all(|digit| digit == b'0'),
-            _ => false,
-        }
+    if decimals.len() > 3 || !decimals.bytes().all(|digit| digit.is_ascii_digit()) {
+        return None;
+    }
+    let digits = decimals.bytes().chain([b'0'; 3]).take(3);
+    let part = digits.fold(0, |number, digit| number * 10 + u16::from(digit - b'0'));
+    match (whole, part) {
+        ("0", part) => Some(part),
+        ("1", 0) => Some(1_000),
+        _ => None,
+    }
 }
 
-/// True for a date and time of RFC 3339 that is an `xs:dateTime` as well (section 4.1.7).
-pub(super) fn is_timestamp(value: &[u8]) -> bool {
-    let Some((date, rest)) = value.split_at_checked(19) else {
-        return false;
-    };
-    let number = |from: usize, to: usize| -> Option<u32> {
-        let digits = date.get(from..to)?;
-        if !digits.iter().all(u8::is_ascii_digit) {
-            return None;
-        }
-        Some(digits.iter().fold(0, |number, digit| number * 10 + u32::from(digit - b'0')))
-    };
-    let separators = [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':')];
-    if separators.iter().any(|(at, byte)| date.get(*at) != Some(byte)) {
+/// True for an address that is an `xs:anyURI`: a URI reference of RFC 3986 once what it
+/// could not hold is percent-encoded.
+pub(super) fn is_uri(value: &str) -> bool {
+    let value = value.trim();
+    let escapes = value
+        .split('%')
+        .skip(1)
+        .all(|rest| rest.as_bytes().get(..2).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit)));
+    if !escapes || value.bytes().filter(|byte| *byte == b'#').count() > 1 {
         return false;
     }
-    let (Some(year), Some(month), Some(day)) = (number(0, 4), number(5, 7), number(8, 10)) else {
+    let path = value.find(['/', '?', '#']).unwrap_or(value.len());
+    let (scheme, rest) = match value.get(..path).and_then(|start| start.find(':')) {
+        Some(colon) => (value.get(..colon), value.get(colon + 1..).unwrap_or_default()),
+        None => (None, value),
+    };
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
+    if scheme.is_some_and(|scheme| {
+        !scheme.starts_with(|first: char| first.is_ascii_alphabetic()) || !scheme.bytes().all(plain)
+    }) {
         return false;
-    };
-    let (Some(hour), Some(minute), Some(second)) = (number(11, 13), number(14, 16), number(17, 19)) else {
-        return false;
-    };
-    let leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-    let days = match month {
-        2 if leap => 29,
-        2 => 28,
-        4 | 6 | 9 | 11 => 30,
-        1..=12 => 31,
-        _ => return false,
-    };
-    // An xs:dateTime has neither a year 0 nor leap seconds.
-    year > 0 && (1..=days).contains(&day) && hour < 24 && minute < 60 && second < 60 && is_zone(rest)
+    }
+    rest.strip_prefix("//")
+        .is_none_or(|rest| is_authority(rest.split(['/', '?', '#']).next().unwrap_or_default()))
 }
 
-/// A fraction of a second, perhaps, and the time zone.
-fn is_zone(rest: &[u8]) -> bool {
-    let zone = match rest {
-        [b'.', fraction @ ..] => {
-            let digits = fraction.iter().take_while(|digit| digit.is_ascii_digit()).count();
-            match fraction.get(digits..) {
-                Some(zone) if digits > 0 => zone,
-                _ => return false,
+/// User, host and port. An IPv6 address is looked at no closer than for its characters.
+fn is_authority(authority: &str) -> bool {
+    let (_, host) = authority.rsplit_once('@').unwrap_or(("", authority));
+    let (host, port) = match host.strip_prefix('[') {
+        Some(literal) => {
+            let Some((address, rest)) = literal.split_once(']') else { return false };
+            let known = |byte: u8| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.');
+            if address.is_empty()
+                || !address.bytes().all(known)
+                || !(rest.is_empty() || rest.starts_with(':'))
+            {
+                return false;
             }
+            ("", rest.strip_prefix(':').unwrap_or_default())
         }
-        zone => zone,
+        None => host.split_once(':').unwrap_or((host, "")),
     };
-    match zone {
-        b"Z" => true,
-        [b'+' | b'-', h1 @ b'0'..=b'1', h2 @ b'0'..=b'9', b':', b'0'..=b'5', b'0'..=b'9'] => {
-            // xs:dateTime goes up to 14:00.
-            (h1 - b'0') * 10 + (h2 - b'0') < 14
-        }
-        _ => false,
-    }
+    !host.contains(['[', ']']) && port.len() < 6 && port.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// True for an `xs:integer`.
+pub(super) fn is_integer(value: &str) -> bool {
+    let digits = value.strip_prefix(['+', '-']).unwrap_or(value);
+    // So many digits are no time and no number of anything.
+    (1..=18).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 #[cfg(test)]
@@ -83,11 +84,13 @@ mod tests {
 
     #[test]
     fn rfc3863_4_1_5_priority_is_from_0_to_1() {
-        for good in ["0", "1", "0.8", "0.125", "1.000", "0."] {
-            assert!(is_priority(good), "{good}");
+        for (good, thousandths) in
+            [("0", 0), ("1", 1_000), ("0.8", 800), ("0.125", 125), ("1.000", 1_000), ("0.", 0), ("0.021", 21)]
+        {
+            assert_eq!(priority(good), Some(thousandths), "{good}");
         }
         for bad in ["", "2", "1.1", "0.1234", "-0", "+1", ".5", "0.x", "1.0000"] {
-            assert!(!is_priority(bad), "{bad}");
+            assert_eq!(priority(bad), None, "{bad}");
         }
     }
 
@@ -102,23 +105,31 @@ mod tests {
     }
 
     #[test]
-    fn rfc3863_4_1_7_timestamp_is_rfc_3339() {
-        for good in ["2001-10-27T16:49:29Z", "2004-02-29T00:00:00.123+05:30", "2005-05-30T16:09:44-13:59"] {
-            assert!(is_timestamp(good.as_bytes()), "{good}");
-        }
-        for bad in [
+    fn addresses_are_references() {
+        for good in [
             "",
-            "2001-10-27",
-            "2001-10-27 16:49:29Z",
-            "2001-02-29T00:00:00Z",
-            "2001-10-27T24:00:00Z",
-            "2001-10-27T16:49:29",
-            "0000-01-01T00:00:00Z",
-            "2001-10-27T16:49:29.Z",
-            "2001-10-27T16:49:29+15:00",
-            "2001-13-27T16:49:29Z",
+            "sip:a b",
+            "sip:a@example.com",
+            "tel:+1-555",
+            "im:a<b",
+            "http://a b/{}|^",
+            "http://u:p@example.com:80/?q#f",
+            "http://[2001:db8::1]:80/x",
+            "a/b:c",
+            "%41",
         ] {
-            assert!(!is_timestamp(bad.as_bytes()), "{bad}");
+            assert!(is_uri(good), "{good}");
         }
+        for bad in
+            ["sip:%zz", "http://[", "::", "1:2", "é:ü", "#a#b", "http://a:xx/", "%", "http://[x]/", "%4"]
+        {
+            assert!(!is_uri(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn integers_are_decimal() {
+        assert!(["0", "-5", "+120", "007"].into_iter().all(is_integer));
+        assert!(!["", "-", "1.0", "1e3", "٣", "--1"].into_iter().any(is_integer));
     }
 }

@@ -28,6 +28,18 @@ pub(super) struct Output {
     bare: bool,
 }
 
+impl Output {
+    /// True if there are declarations to count on.
+    pub(super) fn declares(self) -> bool {
+        self.declared > 0
+    }
+
+    /// As seen from an element that has to declare by itself what it uses.
+    pub(super) fn without_declarations(self) -> Self {
+        Self { declared: 0, ..self }
+    }
+}
+
 impl Writer {
     /// Writes a start tag up to, not including, its `>`; returns where the name is.
     pub(super) fn start(

@@ -1,6 +1,7 @@
 //! Behaviour of the presence logic over a host in memory. Each test names the requirement
 //! row or RFC section that it shows.
 
+mod composition;
 mod conditional;
 mod delivery;
 mod fanout;

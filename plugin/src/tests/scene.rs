@@ -8,9 +8,9 @@ use crate::testing::{Cost, Due, MemoryHost, Sent};
 /// Where most scenes play.
 pub const ALICE: &str = "sip:alice@example.com";
 
-/// A configuration in which everybody may watch.
-pub const OPEN: &str =
-    r#"{"presence":{"domains":["example.com"]},"rules":{"enabled":true,"default":"allow"}}"#;
+/// A configuration in which everybody may watch; the identity map is empty until a test fills it.
+pub const OPEN: &str = r#"{"presence":{"domains":["example.com"]},"identity":{"map":true},
+    "rules":{"enabled":true,"default":"allow"}}"#;
 /// As [`OPEN`], with no throttle.
 pub const HASTY: &str = r#"{"presence":{"domains":["example.com"],"notify_interval":0},
     "rules":{"enabled":true,"default":"allow"}}"#;

@@ -112,7 +112,8 @@ impl Gathered {
 
     /// Adds a watcher. False if there is no room.
     fn add(&mut self, row: Row) -> bool {
-        self.bytes += row.watcher.len() + 160;
+        let escaped = row.watcher.bytes().filter(|byte| matches!(byte, b'&' | b'<' | b'>' | b'"')).count();
+        self.bytes += row.watcher.len() + 5 * escaped + 160;
         self.cut |= self.rows.len() >= self.most || self.bytes > BYTES;
         if !self.cut && self.ids.insert(row.id) {
             self.rows.push(row);
@@ -219,4 +220,29 @@ fn attribute(name: &str, value: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(b"=\"");
     escape_attribute(value, out);
     out.push(b'"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::row::Cause;
+    use super::*;
+
+    /// However long the names of watchers are, a NOTIFY stays within what a host sends.
+    #[test]
+    fn a_document_is_bounded_in_bytes() {
+        let mut gathered = Gathered { most: 1_000, ..Gathered::default() };
+        let row = |id| Row {
+            id: Id([id; 8]),
+            watcher: "&".repeat(20_000),
+            status: Status::Active,
+            cause: Cause::Subscribe,
+            created: 0,
+            expires: Some(0),
+        };
+        let added = (0..100).take_while(|id| gathered.add(row(*id))).count();
+        assert!(added == 2 && gathered.cut, "{added}");
+        let document = Document { version: 0, full: true, rows: gathered.rows };
+        let content = document.content("sip:a@x", Package::Presence, 0);
+        assert!(content.body.len() < BYTES, "{}", content.body.len());
+    }
 }

@@ -15,7 +15,7 @@ use super::{ServeError, settings, tables};
 use crate::configuration::{Given, IdentityRules, Plugin, Refusals};
 
 /// The key that names the site's own identity rules.
-const RULES: &str = "identity.component";
+pub(super) const RULES: &str = "identity.component";
 
 /// The component that the configuration names, else the one built in.
 pub(super) fn bytes(plugin: &Plugin) -> Result<Cow<'static, [u8]>, ServeError> {

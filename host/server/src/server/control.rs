@@ -31,7 +31,6 @@ impl ServerControl {
     fn problems(&self, error: StartError) -> Vec<String> {
         match component::refusals(error, &self.configuration.plugin.given) {
             Ok(refusals) => self.told(&refusals),
-            Err(StartError::Component(error)) => vec![error.to_string()],
             Err(error) => vec![error.to_string()],
         }
     }

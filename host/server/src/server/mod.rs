@@ -152,12 +152,23 @@ impl Server {
                 component::tables_without_effect(component, given, compiled()).map_err(ServeError::Engine)?
             }
         };
+        let mut found = Refusals { keys, tables: Vec::new() };
         let rules = given.identity_rules.as_ref().map(component::rules).transpose();
-        let (Ok(rules), true) = (rules, keys.is_empty()) else { return Err(refused(configuration, None)) };
+        let rules = rules.unwrap_or_else(|problem| {
+            found.keys.push((component::RULES.to_owned(), problem));
+            None
+        });
+        if !found.keys.is_empty() {
+            return Err(refused(configuration, found));
+        }
         let config = settings::engine(configuration, rules, compiled());
         let sources = tables::sources(&given.tables);
-        Engine::start(config, component, sources, Arc::clone(&store.storage), joint, clock)
-            .map_err(|error| refused(configuration, Some(error)))
+        Engine::start(config, component, sources, Arc::clone(&store.storage), joint, clock).map_err(|error| {
+            match component::refusals(error, given) {
+                Ok(found) => refused(configuration, found),
+                Err(error) => ServeError::Engine(error),
+            }
+        })
     }
 
     fn listen(configuration: Configuration, parts: Parts) -> Result<Self, ServeError> {
@@ -246,16 +257,11 @@ impl Server {
     }
 }
 
-/// Why nothing starts, as problems of the configuration if that is what they are: then all of them.
-fn refused(configuration: &Configuration, error: Option<StartError>) -> ServeError {
-    let given = &configuration.plugin.given;
-    let first = match error.map(|error| component::refusals(error, given)).transpose() {
-        Ok(first) => first.unwrap_or_default(),
-        Err(error) => return ServeError::Engine(error),
-    };
+/// Why nothing starts: what was found first, and everything else.
+fn refused(configuration: &Configuration, found: Refusals) -> ServeError {
     match component::check(&configuration.plugin) {
         // A file may be in order by now.
-        Ok(all) if all == Refusals::default() => ServeError::Configuration(configuration.refused(&first)),
+        Ok(all) if all == Refusals::default() => ServeError::Configuration(configuration.refused(&found)),
         Ok(all) => ServeError::Configuration(configuration.refused(&all)),
         Err(error) => error,
     }
