@@ -18,10 +18,10 @@ fn nobody_reads_the_watchers_of_somebody_else() {
     let (own, other) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
     let _watched = other.subscribe(&alice);
     for package in ["presence.winfo", "presence.winfo.winfo"] {
-        let request = other.winfo_request(&alice, package);
-        let _ = other.send(&request.clone().again()).expect(403);
-        let _ = other.send(&request.clone().again().with("Expires", "0")).expect(403);
-        let _ = other.send(&request.again().with("From", format!("<{alice}>;tag=1"))).expect(403);
+        let request = || other.winfo_request(&alice, package);
+        let _ = other.send(&request()).expect(403);
+        let _ = other.send(&request().with("Expires", "0")).expect(403);
+        let _ = other.send(&request().with("From", format!("<{alice}>;tag=1"))).expect(403);
         let anonymous = own.winfo_request(&alice, package).without("P-Asserted-Identity");
         let _ = own.send(&anonymous).expect(403);
     }
