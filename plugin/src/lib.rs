@@ -27,6 +27,7 @@ pub mod testing;
 
 #[cfg(target_family = "wasm")]
 mod boundary;
+mod census;
 mod conditional;
 mod content;
 mod delivery;

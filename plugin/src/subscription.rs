@@ -1,6 +1,7 @@
 //! SUBSCRIBE: the notifier's side of a subscription (RFC 6665 4.2, RFC 3856).
 
 use crate::authorization;
+use crate::census;
 use crate::conditional::{self, Condition, Suppression};
 use crate::configuration::{Configuration, Decision};
 use crate::content::{self, Content};
@@ -24,6 +25,9 @@ use crate::sip::status::Status;
 use crate::sip::{HeaderBlock, Identity, Malformed, Message};
 use crate::step::Step;
 use crate::watcher_info::{self, Happening};
+
+/// Seconds after which a watcher may try again whose presentity has too many.
+const FULL: u32 = 300;
 
 /// What a SUBSCRIBE asks for, once it was found to be one that can be served.
 struct Asked<'m> {
@@ -152,6 +156,10 @@ fn create(
         reserved: CSEQ_BLOCK,
         moves: 0,
     };
+    let limit = step.configuration.limits.subscriptions;
+    if seconds > 0 && asked.package == Package::Presence && !census::has_room(step, usage.id, limit) {
+        return Err(Refusal::Busy(FULL));
+    }
     watcher_info::admit(step, &subscription, seconds == 0)?;
     if seconds == 0 {
         watcher_info::fetched(step, usage.id, &subscription);
