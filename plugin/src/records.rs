@@ -13,7 +13,7 @@ use crate::ports::Instant;
 use crate::sip::dialog::Dialog;
 
 /// Number of the schema written. Only this one is read so far.
-pub const SCHEMA: u8 = 1;
+pub const SCHEMA: u8 = 2;
 
 /// A publication (RFC 3903 4.1). Its tail is the stored document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
