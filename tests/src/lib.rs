@@ -14,6 +14,7 @@ pub mod config;
 pub mod endpoint;
 pub mod load;
 pub mod message;
+pub mod partial;
 pub mod phone;
 pub mod pidf;
 pub mod process;
