@@ -98,3 +98,109 @@ fn a_person_comes_through() {
     let mut subscription = watcher.subscribe(&alice);
     assert_eq!(subscription.notify().document().activities(), ["on-the-phone"]);
 }
+
+/// RFC 3863 4.1.4, 4.1.5, 4.2.3 (PIDF-05, PIDF-06, PIDF-08, PIDF-15): what is not valid is left out or
+/// taken as absent, the rest is used; what must be understood and is not goes, alone.
+#[test]
+fn what_is_not_valid_is_left_out() {
+    let server = Server::shared();
+    let (alice, bob) = (user("alice"), user("bob"));
+    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let document = Pidf::of(&alice)
+        .raw_tuple(
+            "<tuple id=\"a\"><status><basic>OPEN</basic><x:must xmlns:x=\"urn:example:x\" \
+             xmlns:p=\"urn:ietf:params:xml:ns:pidf\" p:mustUnderstand=\"1\">gone</x:must>\
+             <x:may xmlns:x=\"urn:example:x\">kept</x:may></status><contact priority=\"1.5\">sip:a@example.com</contact></tuple>",
+        )
+        .raw_tuple("<tuple id=\"b\"><status><basic> open </basic></status><contact priority=\"0.123\">sip:b@example.com</contact></tuple>")
+        .raw_tuple("<tuple id=\"c\"><status><basic>closed</basic></status><timestamp>yesterday</timestamp></tuple>")
+        .raw("<dm:person id=\"p\"><rpid:sphere>a word that the schema does not know</rpid:sphere><rpid:class>c</rpid:class></dm:person>");
+    let _publication = phone.publish(&document.text());
+    let mut subscription = watcher.subscribe(&alice);
+    let document = subscription.notify().document();
+    assert_eq!(document.tuples().len(), 3, "{}", document.text());
+    assert!(!document.basics().iter().any(|b| b != "open" && b != "closed"), "{}", document.text());
+    for (text, there) in [
+        ("gone", false),
+        ("kept", true),
+        ("1.5", false),
+        ("0.123", true),
+        ("yesterday", false),
+        ("<rpid:class>c<", true),
+    ] {
+        assert_eq!(document.text().contains(text), there, "{text}: {}", document.text());
+    }
+}
+
+/// RFC 3863 4.1.7 (PIDF-07): what changed does not say so at the time of what was before it.
+#[test]
+fn timestamps_do_not_repeat() {
+    let server = Server::shared();
+    let (alice, bob) = (user("alice"), user("bob"));
+    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let at = |basic: &str| {
+        let tuple = format!(
+            "<tuple id=\"t\"><status><basic>{basic}</basic></status><timestamp>2026-01-02T03:04:05Z</timestamp></tuple>"
+        );
+        Pidf::of(&alice).raw_tuple(&tuple).text()
+    };
+    let mut publication = phone.publish(&at("open"));
+    let mut subscription = watcher.subscribe(&alice);
+    let time = |document: rollcall_tests::Document| {
+        document.with(|root| {
+            let time = root.descendants().find(|n| n.tag_name().name() == "timestamp").and_then(|n| n.text());
+            time.expect("a timestamp").to_owned()
+        })
+    };
+    let mut seen = vec![time(subscription.notify().document())];
+    for basic in ["closed", "open", "closed", "open"] {
+        publication.modify(&at(basic));
+        seen.push(time(subscription.notify().document()));
+    }
+    let mut distinct = seen.clone();
+    distinct.sort();
+    distinct.dedup();
+    assert_eq!(distinct.len(), seen.len(), "{seen:?}");
+}
+
+/// RFC 4482 3, RFC 5196 3, RFC 4480 3, RFC 4479 3.7, 4 (PIDF-08, PIDF-09, PIDF-21): what the extensions
+/// say comes through, wherever it belongs, with the unknown in its place.
+#[test]
+fn extensions_come_through() {
+    let server = Server::shared();
+    let (alice, bob) = (user("alice"), user("bob"));
+    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let parts = [
+        "<c:servcaps xmlns:c=\"urn:ietf:params:xml:ns:pidf:caps\"><c:audio>true</c:audio><c:video>false</c:video></c:servcaps>",
+        "<c:display-name xmlns:c=\"urn:ietf:params:xml:ns:pidf:cipid\" xml:lang=\"en\">Alice</c:display-name>",
+        "<c:card xmlns:c=\"urn:ietf:params:xml:ns:pidf:cipid\">http://example.com/card</c:card>",
+        "<g:geopriv xmlns:g=\"urn:ietf:params:xml:ns:pidf:geopriv10\"><g:location-info/><g:usage-rules/></g:geopriv>",
+        "<x:own xmlns:x=\"urn:example:x\" x:a=\"1\" b=\"2\"> some <x:in y:c=\"d\" xmlns:y=\"urn:y\"/> text </x:own>",
+        "<rpid:place-type><lt:office xmlns:lt=\"urn:ietf:params:xml:ns:location-type\"/></rpid:place-type>",
+        "<rpid:time-offset>120</rpid:time-offset>",
+    ];
+    let [servcaps, name, card, geopriv, own, place, offset] = parts;
+    let document = Pidf::of(&alice)
+        .raw_tuple(&format!("<tuple id=\"t\"><status><basic>open</basic>{geopriv}</status>{servcaps}{own}<contact>sip:a@example.com</contact></tuple>"))
+        .raw(&format!("<dm:person id=\"p\">{name}{card}{place}{offset}{own}</dm:person>"))
+        .raw(own);
+    let _publication = phone.publish(&document.text());
+    let mut subscription = watcher.subscribe(&alice);
+    let document = subscription.notify().document();
+    let texts = document.with(|root| {
+        let of =
+            |name: &str| root.descendants().filter(|n| n.is_element() && n.tag_name().name() == name).count();
+        ["audio", "video", "display-name", "card", "geopriv", "location-info", "office", "time-offset"]
+            .map(of)
+    });
+    assert_eq!(texts, [1; 8], "{}", document.text());
+    let own = document.with(|root| {
+        let all: Vec<_> = root.descendants().filter(|n| n.has_tag_name(("urn:example:x", "own"))).collect();
+        all.iter().for_each(|own| {
+            assert_eq!((own.attribute(("urn:example:x", "a")), own.attribute("b")), (Some("1"), Some("2")));
+            assert_eq!(own.children().next().and_then(|n| n.text()), Some(" some "));
+        });
+        all.iter().map(|n| n.parent().expect("a parent").tag_name().name().to_owned()).collect::<Vec<_>>()
+    });
+    assert_eq!(own, ["tuple", "person", "presence"]);
+}

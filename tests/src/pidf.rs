@@ -7,6 +7,32 @@ pub const NAMESPACE: &str = "urn:ietf:params:xml:ns:pidf";
 const DATA_MODEL: &str = "urn:ietf:params:xml:ns:pidf:data-model";
 const RPID: &str = "urn:ietf:params:xml:ns:pidf:rpid";
 
+/// A time so many seconds from now by this machine's clock, as `timestamp`, `from` and `until` have it
+/// (RFC 3339).
+#[must_use]
+pub fn from_now(seconds: i64) -> String {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("a time after 1970");
+    let time = i64::try_from(now.as_secs()).expect("a time") + seconds;
+    let (days, rest) = (time.div_euclid(86_400), time.rem_euclid(86_400));
+    let (mut year, mut day) = (1970, days);
+    let length = |year: i64| 365 + i64::from(year % 4 == 0 && (year % 100 != 0 || year % 400 == 0));
+    while day >= length(year) {
+        day -= length(year);
+        year += 1;
+    }
+    let february = length(year) - 337;
+    let mut month = 1;
+    for days in [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] {
+        if day < days {
+            break;
+        }
+        day -= days;
+        month += 1;
+    }
+    let (hour, minute, second) = (rest / 3_600, rest / 60 % 60, rest % 60);
+    format!("{year:04}-{month:02}-{:02}T{hour:02}:{minute:02}:{second:02}Z", day + 1)
+}
+
 /// Makes a document.
 #[derive(Clone, Debug)]
 pub struct Pidf {
@@ -53,6 +79,13 @@ impl Pidf {
     #[must_use]
     pub fn note(mut self, text: &str) -> Self {
         self.rest.insert(0, format!("<note>{text}</note>"));
+        self
+    }
+
+    /// Adds an element after the tuples as it is written. Prefixes `dm` and `rpid` are bound.
+    #[must_use]
+    pub fn raw(mut self, xml: &str) -> Self {
+        self.rest.push(xml.to_owned());
         self
     }
 
