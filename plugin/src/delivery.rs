@@ -11,7 +11,7 @@ use crate::handler::{Failure, Outcome};
 use crate::keys::{Audience, Id, Usage};
 use crate::notification;
 use crate::ports::{Delivery, Durability, Instant, Level};
-use crate::records::{self, InFlight, Position, State, Subscription};
+use crate::records::{self, Ending, InFlight, Position, State, Subscription};
 use crate::relocation::passage;
 use crate::sip::expires;
 use crate::step::Step;
@@ -76,7 +76,11 @@ pub fn advance(
         }
     }
     let shown = content::show(step, subscription, true);
-    let tag = content::tag(step, subscription, &shown);
+    let tag = match (condition, subscription.state) {
+        // The last NOTIFY shows nothing, and what the watcher holds keeps its tag (RFC 5839 6.2).
+        (Condition::While(held), State::Ending(Ending::Expired)) => Some(held),
+        _ => content::tag(step, subscription, &shown),
+    };
     let suppressed = condition.holds(tag.as_ref());
     if unasked {
         if suppressed {
