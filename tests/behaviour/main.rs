@@ -19,6 +19,7 @@ mod moves;
 mod notify_failure;
 mod notify_flow;
 mod operations;
+mod partial_changes;
 mod partial_notification;
 mod partial_publication;
 mod publication;

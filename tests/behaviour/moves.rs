@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use rollcall_tests::partial::{EITHER, Held};
 use rollcall_tests::subscription::Notify;
 use rollcall_tests::{Answer, Config, LIMIT, Phone, Pidf, Server, Subscription};
 use serde_json::Value;
@@ -220,4 +221,40 @@ fn watcher_information_follows() {
         "{}",
         text(&notify)
     );
+}
+
+/// WPS-32, RFC 5263 4.4 (FLT-17, FLT-20): a watcher of partial documents that moves gets the whole of the new
+/// presentity under the next version, and changes of that one from then on.
+#[test]
+fn a_move_brings_the_whole_to_watchers_of_partial_documents() {
+    let server = server();
+    let long = |note: &str| {
+        let document = Pidf::of(CAROL).note(note);
+        (0..6)
+            .fold(document, |d, n| d.reachable(&format!("t{n}"), "open", &format!("sip:{n}@example.com")))
+            .text()
+    };
+    publish(&server, ALICE, "of alice");
+    let carol = Phone::udp(&server, CAROL);
+    let mut publication = carol.publish(&long("of carol"));
+    let watcher = Phone::udp(&server, "sip:bob@example.com");
+    let request = watcher.subscribe_request(DESK).with("Accept", EITHER);
+    let mut subscription = watcher.subscribe_with(request);
+    let mut held = Held::default();
+    held.take(&subscription.notify());
+    publish(&server, ALICE, "more of alice");
+    held.take(&subscription.notify());
+    give_desk_to(&server, CAROL);
+    refresh(&mut subscription);
+    let whole = held.take(&subscription.notify());
+    assert!(
+        whole.full && whole.text().contains("of carol") && !whole.text().contains("alice"),
+        "{}",
+        whole.text()
+    );
+    publication.modify(&long("more of carol"));
+    let change = held.take(&subscription.notify());
+    assert!(!change.full, "{}", change.text());
+    let mut fetch = watcher.subscribe_with(watcher.subscribe_request(DESK).with("Expires", "0"));
+    held.agrees(&fetch.notify().document());
 }

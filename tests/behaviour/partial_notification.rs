@@ -3,7 +3,6 @@
 
 use rollcall_tests::partial::{EITHER, Held, PIDF_DIFF};
 use rollcall_tests::phone::PIDF;
-use rollcall_tests::rng::Rng;
 use rollcall_tests::server::user;
 use rollcall_tests::{Answer, Config, Message, Phone, Pidf, Server, Subscription};
 use std::time::Duration;
@@ -364,97 +363,4 @@ fn changes_are_those_of_what_the_watcher_sees() {
     // That the entity is the same as before is seen to where it is taken.
     assert!(!held.take(&usual.notify()).full);
     assert!(!otherwise.take(&other.notify()).full);
-}
-
-/// A document made by chance of parts that come, go, change, trade places and clash.
-fn by_chance(presentity: &str, rng: &mut Rng) -> String {
-    const TEXTS: [&str; 6] = [
-        "plain",
-        " two  words ",
-        "&lt;tag&gt; &amp; &quot;quotes&quot; 'both'",
-        "Grüße 🎉",
-        "]]&gt;",
-        "a&#10;b&#13;c",
-    ];
-    let mut pick = |of: &[&str]| of[usize::try_from(rng.below(of.len() as u64)).unwrap()].to_owned();
-    let flags = ["", "y"];
-    let mut tuples = Vec::new();
-    for id in ["a", "b", "c", "d", "e"] {
-        if pick(&flags).is_empty() && pick(&flags).is_empty() {
-            continue;
-        }
-        let foreign = pick(&[
-            "",
-            "<x:q xmlns:x=\"urn:x\" x:k=\"1\"/>",
-            "<q xmlns=\"urn:x\" k='it&apos;s \"so\"'>T<r/>T</q>",
-        ]);
-        let class = pick(&["", "<rpid:class>T</rpid:class>"]).replace('T', &pick(&TEXTS));
-        let note = pick(&["", "<note>T</note>", "<note xml:lang=\"de\">T</note><note>T</note>"]);
-        let contact = pick(&[
-            "",
-            "<contact>sip:1@example.com</contact>",
-            "<contact priority=\"0.5\">sip:2@example.com</contact>",
-        ]);
-        let time = pick(&["", "<timestamp>2026-01-02T03:04:05Z</timestamp>"]);
-        let foreign = foreign.replace('T', &pick(&TEXTS));
-        let (basic, note) = (pick(&["open", "closed"]), note.replace('T', &pick(&TEXTS)));
-        tuples.push(format!(
-            "<tuple id=\"{id}\"><status><basic>{basic}</basic></status>{foreign}{class}{contact}{note}{time}</tuple>"
-        ));
-    }
-    if !pick(&flags).is_empty() {
-        tuples.reverse();
-    }
-    let mut document = tuples.iter().fold(Pidf::of(presentity), |document, tuple| document.raw_tuple(tuple));
-    for _ in 0..2 {
-        if !pick(&flags).is_empty() {
-            document = document.note(&pick(&TEXTS));
-        }
-        if !pick(&flags).is_empty() {
-            document = document.raw(&pick(&[
-                "<x:own xmlns:x=\"urn:x\"/>",
-                "<own xmlns=\"urn:x\"> mixed <own/> up </own>",
-                "<dm:person id=\"p\"><rpid:activities><rpid:away/></rpid:activities><dm:note>n</dm:note></dm:person>",
-                "<dm:person id=\"p\"><rpid:mood id=\"m\"><rpid:note>why</rpid:note><rpid:sad/></rpid:mood></dm:person>",
-                "<dm:device id=\"v\"><rpid:user-input>idle</rpid:user-input><dm:deviceID>urn:d</dm:deviceID></dm:device>",
-            ]).replace("id=\"p\"", &format!("id=\"{}\"", pick(&["p", "q"]))));
-        }
-    }
-    document.text()
-}
-
-/// RFC 5263 4.4, RFC 5261 (FLT-20, FLT-21): whatever two publishers do, each change leads from what the
-/// watcher has to what others get whole.
-#[test]
-fn changes_by_chance_lead_to_the_whole() {
-    let server = Server::shared();
-    let (alice, bob) = (user("alice"), user("bob"));
-    let (desk, mobile) = (Phone::tcp(&server, &alice), Phone::tcp(&server, &alice));
-    let watcher = Phone::tcp(&server, &bob);
-    let mut rng = Rng::new(4);
-    let mut publications =
-        [desk.publish(&by_chance(&alice, &mut rng)), mobile.publish(&by_chance(&alice, &mut rng))];
-    let (mut partly, mut held) = watch(&watcher, &alice);
-    let mut whole = watcher.subscribe(&alice);
-    let mut last = whole.notify().document();
-    held.agrees(&last);
-    let mut differences = 0;
-    for round in 0..60 {
-        let which = usize::from(round % 3 == 0);
-        let body = by_chance(&alice, &mut rng);
-        publications[which].modify(&body);
-        // It may be what it was before: then both are quiet.
-        let mut fetch = watcher.subscribe_with(watcher.subscribe_request(&alice).with("Expires", "0"));
-        let now = fetch.notify().document();
-        if now.text() == last.text() {
-            continue;
-        }
-        last = whole.notify().document();
-        assert_eq!(now.text(), last.text());
-        differences += usize::from(!held.take(&partly.notify()).full);
-        held.agrees(&last);
-    }
-    assert!(differences > 10, "{differences}");
-    watcher.round_trip();
-    assert!(partly.arrived().is_empty() && whole.arrived().is_empty());
 }

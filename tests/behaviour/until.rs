@@ -4,7 +4,7 @@ use rollcall_tests::partial::{EITHER, Held};
 use rollcall_tests::pidf::from_now;
 use rollcall_tests::server::user;
 use rollcall_tests::{Config, Phone, Pidf, Server};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 fn person(inside: &str) -> String {
     format!("<dm:person id=\"p\">{inside}</dm:person>")
@@ -109,16 +109,17 @@ fn ends_outlive_a_restart() {
     let mut server = Server::start(Config::new().clock());
     let (alice, bob) = (user("alice"), user("bob"));
     let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let end = Instant::now() + Duration::from_secs(4);
     let inside = format!(
         "<rpid:activities until=\"{}\"><rpid:away/></rpid:activities><rpid:mood until=\"{}\"><rpid:sad/></rpid:mood>",
-        from_now(2),
+        from_now(4),
         from_now(600)
     );
     let _publication = phone.publish(&Pidf::of(&alice).tuple("t", "open").raw(&person(&inside)).text());
     let mut subscription = watcher.subscribe(&alice);
     assert_eq!(subscription.notify().document().activities(), ["away"]);
     server.stop();
-    std::thread::sleep(Duration::from_millis(2_100));
+    std::thread::sleep(end.saturating_duration_since(Instant::now()));
     server.restart();
     let document = subscription.notify().document();
     assert!(document.activities().is_empty() && document.text().contains("sad"), "{}", document.text());
