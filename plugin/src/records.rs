@@ -246,14 +246,15 @@ pub struct Sweep {
 /// The bytes of a record.
 #[must_use]
 pub fn encode<T: Serialize>(record: &T) -> Vec<u8> {
-    // Serialising these types into memory has no way to fail.
-    postcard::to_allocvec(&(SCHEMA, record)).unwrap_or_default()
+    encode_with_tail(record, &[])
 }
 
 /// The bytes of a record with a tail.
 #[must_use]
 pub fn encode_with_tail<T: Serialize>(record: &T, tail: &[u8]) -> Vec<u8> {
-    let mut bytes = encode(record);
+    // Room for all but subscriptions. Serialising these types into memory has no way to fail.
+    let room = Vec::with_capacity(64 + tail.len());
+    let mut bytes = postcard::to_extend(&(SCHEMA, record), room).unwrap_or_default();
     bytes.extend_from_slice(tail);
     bytes
 }
