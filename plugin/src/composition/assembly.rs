@@ -200,7 +200,7 @@ impl<'a> Assembly<'a> {
         let (mut document, mut texts) = (0_usize, 0_usize);
         for entry in index.members {
             let (shown, hidden) = Member::from_entry(entry).lengths();
-            (document, texts) = (document + shown, texts + hidden);
+            (document, texts) = (document.saturating_add(shown), texts.saturating_add(hidden));
         }
         let leads = |entry: &[u8; MEMBER]| Member::from_entry(entry).leads.is_some();
         let sound = document == shown.len()
