@@ -64,7 +64,7 @@ pub(super) struct Index<'a> {
 }
 
 impl<'a> Index<'a> {
-    /// The index that [`write`] wrote under a policy; `None` if it was another one.
+    /// The index that [`write()`] wrote under a policy; `None` if it was another one.
     pub(super) fn read(mut bytes: &'a [u8], policy: &Policy) -> Option<Self> {
         let bytes = &mut bytes;
         let head = bytes.split_off(..HEAD)?;
