@@ -86,7 +86,7 @@ impl Host for Plain {
     fn log(&mut self, _level: Level, _message: &str, _fields: &[(&str, &str)]) {}
 }
 
-const CONFIGURATION: &str = r#"{"presence":{"domains":["example.com"],"notify_interval":0},
+const CONFIGURATION: &str = r#"{"presence":{"domains":["example.com"],"notify_interval":0},"limits":{"publications":100},
     "rules":{"enabled":true,"default":"allow"}}"#;
 /// As `CONFIGURATION`, with everything about identities.
 const MAPPED: &str = r#"{"presence":{"domains":["example.com"],"notify_interval":0},
@@ -95,6 +95,16 @@ const MAPPED: &str = r#"{"presence":{"domains":["example.com"],"notify_interval"
 const ALICE: &str = "sip:alice@example.com";
 
 fn publish(precondition: &str, note: usize) -> OwnedMessage {
+    publish_from(4, true, precondition, note)
+}
+
+/// From a phone of that number, with or without a person.
+fn publish_from(phone: usize, person: bool, precondition: &str, note: usize) -> OwnedMessage {
+    let person = if person {
+        "<dm:person id=\"p1\"><rpid:activities><rpid:away/></rpid:activities></dm:person>"
+    } else {
+        ""
+    };
     let text = format!(
         "PUBLISH {ALICE} SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.5:5060;branch=z9hG4bK74b43\r\nVia: SIP/2.0/UDP 192.0.2.4:5062;branch=z9hG4bK1\r\n\
          Max-Forwards: 69\r\nTo: <{ALICE}>\r\nFrom: <{ALICE}>;tag=1\r\nCall-ID: 98asjd@192.0.2.4\r\nCSeq: 7 PUBLISH\r\n\
@@ -102,8 +112,7 @@ fn publish(precondition: &str, note: usize) -> OwnedMessage {
          Content-Length: 400\r\n\r\n<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
          <presence xmlns=\"urn:ietf:params:xml:ns:pidf\" xmlns:dm=\"urn:ietf:params:xml:ns:pidf:data-model\" \
          xmlns:rpid=\"urn:ietf:params:xml:ns:pidf:rpid\" entity=\"{ALICE}\"><tuple id=\"t4109\"><status><basic>open</basic></status>\
-         <contact priority=\"0.8\">sip:alice@192.0.2.4</contact><note>n{note}</note></tuple>\
-         <dm:person id=\"p1\"><rpid:activities><rpid:away/></rpid:activities></dm:person></presence>"
+         <contact priority=\"0.8\">sip:alice@192.0.2.{phone}</contact><note>n{note}</note></tuple>{person}</presence>"
     );
     OwnedMessage::parse(text.as_bytes()).expect("a request")
 }
@@ -134,6 +143,18 @@ fn steps(criterion: &mut Criterion) {
     let mut host = Plain::default();
     let mut tag = modify(criterion, "PUBLISH modify, nobody watching", &presence, &mut host);
     let mut note = 1_000_000_000;
+
+    // Of so many, the one published last; apart from the persons they have nothing in common.
+    for count in [10, 50] {
+        for (name, with) in [("", true), (" without persons", false)] {
+            let mut host = Plain::default();
+            for number in 1..count {
+                etag(presence.on_request(&mut host, &publish_from(number, with, "", 0).view()));
+            }
+            let name = format!("PUBLISH modify among {count}{name}");
+            change(criterion, &name, &presence, &mut host, with);
+        }
+    }
 
     let mut watcher = 0;
     criterion.bench_function("SUBSCRIBE with its NOTIFY", |bencher| {
@@ -178,14 +199,25 @@ fn steps(criterion: &mut Criterion) {
 
 /// Modifies a publication over and over; gives its entity-tag in the end.
 fn modify(criterion: &mut Criterion, name: &str, presence: &Presence, host: &mut Plain) -> String {
-    let mut tag = etag(presence.on_request(host, &publish("", 0).view()));
+    change(criterion, name, presence, host, true)
+}
+
+/// As [`modify`], with or without a person.
+fn change(
+    criterion: &mut Criterion,
+    name: &str,
+    presence: &Presence,
+    host: &mut Plain,
+    person: bool,
+) -> String {
+    let mut tag = etag(presence.on_request(host, &publish_from(100, person, "", 0).view()));
     let mut note = 0;
     criterion.bench_function(name, |bencher| {
         bencher.iter_custom(|times| {
             let mut spent = std::time::Duration::ZERO;
             for _ in 0..times {
                 note += 1;
-                let message = publish(&format!("SIP-If-Match: {tag}\r\n"), note);
+                let message = publish_from(100, person, &format!("SIP-If-Match: {tag}\r\n"), note);
                 let start = std::time::Instant::now();
                 let verdict = presence.on_request(host, &message.view());
                 spent += start.elapsed();

@@ -48,7 +48,7 @@ pub fn handle(
         None => None,
     };
     let seconds = lifetime::of_publication(message, configuration)?;
-    let before = previous.as_ref().map(|(tag, publication, _)| (tag.id, *publication));
+    let before = previous.as_ref().map(|previous| (previous.tag.id, previous.publication));
     let content = content(&mut step, message, &principal, presentity, before)?;
     if content.is_none() && previous.is_none() {
         return Err(Refusal::BadRequest("PUBLISH Without Body and SIP-If-Match".to_owned()));
@@ -56,15 +56,13 @@ pub fn handle(
     check_rate(&mut step)?;
 
     let tag = match &previous {
-        Some((tag, ..)) => tag.next(step.host),
+        Some(previous) => previous.tag.next(step.host),
         None => EntityTag::first(step.host),
     };
     match (previous, content) {
-        (Some((_, _, record)), None) if seconds > 0 => refresh(&mut step, tag, &record, seconds),
-        (Some((_, publication, _)), _) if seconds == 0 => remove(&mut step, tag.id, publication),
-        (Some((_, publication, record)), Some(taken)) => {
-            store(&mut step, tag, Some((publication, &record)), taken, seconds)?;
-        }
+        (Some(previous), None) if seconds > 0 => refresh(&mut step, tag, &previous, seconds),
+        (Some(previous), _) if seconds == 0 => remove(&mut step, tag.id, previous.publication),
+        (Some(previous), Some(taken)) => store(&mut step, tag, Some(&previous), taken, seconds)?,
         (None, Some(content)) if seconds > 0 => store(&mut step, tag, None, content, seconds)?,
         // A body that is to live for no time was checked and is dropped (PUB-14).
         (None | Some(_), _) => {}
@@ -80,12 +78,29 @@ pub fn handle(
     Ok(Verdict::Reply(reply(Status::OK, Status::OK.reason().to_owned(), headers)))
 }
 
-/// The live publication that a tag names now, and its record. Replaced and expired tags name none (PUB-05).
-fn find(step: &mut Step<'_>, text: &str) -> Option<(EntityTag, Publication, Vec<u8>)> {
+/// A publication that a request is about.
+struct Previous {
+    tag: EntityTag,
+    publication: Publication,
+    record: Vec<u8>,
+    /// Where its document starts in the record.
+    document: usize,
+}
+
+impl Previous {
+    fn document(&self) -> &[u8] {
+        self.record.get(self.document..).unwrap_or_default()
+    }
+}
+
+/// The live publication that a tag names now. Replaced and expired tags name none (PUB-05).
+fn find(step: &mut Step<'_>, text: &str) -> Option<Previous> {
     let tag = EntityTag::parse(text)?;
     let record = step.host.get(&tag.id.key(keys::PUBLICATION))?;
-    let publication: Publication = records::decode(&record)?;
-    (publication.nonce == tag.nonce && publication.expires > step.now).then_some((tag, publication, record))
+    let (publication, document) = records::decode_with_tail::<Publication>(&record)?;
+    let document = record.len() - document.len();
+    let live = publication.nonce == tag.nonce && publication.expires > step.now;
+    live.then_some(Previous { tag, publication, record, document })
 }
 
 /// The document in the body, if there is a body that counts.
@@ -130,20 +145,18 @@ fn check_rate(step: &mut Step<'_>) -> Result<(), Refusal> {
 }
 
 /// New lifetime, new tag, same state; watchers learn nothing (PUB-10).
-fn refresh(step: &mut Step<'_>, tag: EntityTag, record: &[u8], seconds: u32) {
-    let Some((mut publication, document)) = records::decode_with_tail::<Publication>(record) else { return };
-    let before = publication.expires;
-    publication.nonce = tag.nonce;
-    publication.expires = lifetime::end(step.now, seconds);
-    put(step, tag.id, publication, document);
-    arm(step, tag.id, Some(before), publication.expires);
+fn refresh(step: &mut Step<'_>, tag: EntityTag, previous: &Previous, seconds: u32) {
+    let before = previous.publication;
+    let publication = Publication { nonce: tag.nonce, expires: lifetime::end(step.now, seconds), ..before };
+    put(step, tag.id, publication, previous.document());
+    arm(step, tag.id, Some(before.expires), publication.expires);
 }
 
 /// A new publication, or new state for one (PUB-11).
 fn store(
     step: &mut Step<'_>,
     tag: EntityTag,
-    previous: Option<(Publication, &[u8])>,
+    previous: Option<&Previous>,
     taken: Taken,
     seconds: u32,
 ) -> Result<(), Refusal> {
@@ -151,9 +164,8 @@ fn store(
     let partial = taken.original.is_some();
     let expires = lifetime::end(step.now, seconds);
     let now = step.now;
-    if let Some((before, record)) = previous {
-        let former =
-            records::decode_with_tail::<Publication>(record).map(|(_, former)| former).unwrap_or_default();
+    if let Some(previous) = previous {
+        let (before, former) = (previous.publication, previous.document());
         let mut document = content.to_bytes();
         if former != document
             && content.is_dated()

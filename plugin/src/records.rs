@@ -285,16 +285,22 @@ pub struct Sweep {
 /// The bytes of a record.
 #[must_use]
 pub fn encode<T: Serialize>(record: &T) -> Vec<u8> {
-    // Serialising these types into memory has no way to fail.
-    postcard::to_allocvec(&(SCHEMA, record)).unwrap_or_default()
+    encode_with_room(record, 0)
 }
 
 /// The bytes of a record with a tail.
 #[must_use]
 pub fn encode_with_tail<T: Serialize>(record: &T, tail: &[u8]) -> Vec<u8> {
-    let mut bytes = encode(record);
+    let mut bytes = encode_with_room(record, tail.len());
     bytes.extend_from_slice(tail);
     bytes
+}
+
+/// The bytes of a record, with room for a tail of so many bytes.
+#[must_use]
+pub fn encode_with_room<T: Serialize>(record: &T, tail: usize) -> Vec<u8> {
+    // Room for all but subscriptions. Serialising these types into memory has no way to fail.
+    postcard::to_extend(&(SCHEMA, record), Vec::with_capacity(64 + tail)).unwrap_or_default()
 }
 
 /// A record from its bytes; none if they are damaged or of an unknown schema.

@@ -55,9 +55,9 @@ impl CurrentDocument {
 fn record_of(version: u64, assembled: &Assembled) -> (Vec<u8>, usize, usize) {
     let length = u32::try_from(assembled.index.len()).unwrap_or(u32::MAX);
     let document = records::Document { version, due: assembled.due, index: length };
-    let mut record = records::encode(&document);
+    let tail = assembled.index.len() + assembled.composed.as_bytes().len();
+    let mut record = records::encode_with_room(&document, tail);
     let index = record.len();
-    record.reserve_exact(assembled.index.len() + assembled.composed.as_bytes().len());
     record.extend_from_slice(&assembled.index);
     let kept = record.len();
     record.extend_from_slice(assembled.composed.as_bytes());

@@ -7,60 +7,20 @@
 //! Kept are the document as watchers get it, an index of its groups and their members, and
 //! the text of those members that are not shown as they were published.
 
-use serde::{Deserialize, Serialize};
+use std::ops::Range;
 
 use super::Source;
 use super::composed::Composed;
 use super::identity;
+use super::index::{self, Index, KNOWN, Known, MEMBER, Member, Shown};
 use super::policy::{Policy, Statement};
 use crate::pidf::{Kind, StoredDocument};
 use crate::ports::Instant;
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Index {
-    policy: Policy,
-    /// In the order of composition.
-    sources: Vec<Known>,
-    /// In the order of the document, members of a group together.
-    members: Vec<Member>,
-}
-
-/// A publication that was composed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Known {
-    id: u64,
-    order: u64,
-    published: Instant,
-    namespaces: u32,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Member {
-    kind: Kind,
-    source: u16,
-    place: u16,
-    plain: bool,
-    /// What it is about; 0: nothing else is about the same.
-    pivot: u64,
-    /// Of the first in its group: what the group shows.
-    leads: Option<Shown>,
-    /// Bytes of its text, if that is not what the group shows.
-    hidden: Option<u32>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Shown {
-    /// Bytes in the document.
-    length: u32,
-    /// When it would be something else.
-    until: Option<Instant>,
-}
-
 /// The publications of a presentity, composed.
 #[derive(Clone, Debug, Default)]
 pub struct Assembly<'a> {
-    index: Index,
-    hidden: &'a [u8],
+    index: Index<'a>,
     shown: &'a [u8],
 }
 
@@ -86,29 +46,169 @@ struct Part<'p> {
     text: &'p [u8],
 }
 
-/// A group in its place.
-enum Group<'p> {
-    /// As it was: its members (with their former sources), what it shows, what they hide.
-    Kept { members: &'p [Member], shown: &'p [u8], hidden: &'p [u8] },
-    /// To be composed, members in the order of their publications.
-    New(&'p [Part<'p>]),
+/// A group as it is kept.
+struct Group<'a> {
+    /// Its first member, and the entries of all.
+    first: Member,
+    members: &'a [[u8; MEMBER]],
+    /// Where these lie among all entries, what the group shows in the document, and the texts
+    /// of its members among all texts.
+    at: Place,
+}
+
+/// Ranges of members, of the document and of texts that belong together.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Place {
+    members: Range<usize>,
+    shown: Range<usize>,
+    texts: Range<usize>,
+}
+
+impl Place {
+    /// The place just behind, empty.
+    fn behind(&self) -> Self {
+        let (members, shown, texts) = (self.members.end, self.shown.end, self.texts.end);
+        Self { members: members..members, shown: shown..shown, texts: texts..texts }
+    }
+
+    /// Takes in what begins where this ends.
+    fn extend(&mut self, next: &Self) {
+        self.members.end = next.members.end;
+        self.shown.end = next.shown.end;
+        self.texts.end = next.texts.end;
+    }
+}
+
+/// The groups in their order.
+struct Groups<'a> {
+    members: &'a [[u8; MEMBER]],
+    at: Place,
+}
+
+impl<'a> Iterator for Groups<'a> {
+    type Item = Group<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Group<'a>> {
+        let (entry, mut rest) = self.members.split_first()?;
+        let first = Member::from_entry(entry);
+        let (shown, mut texts) = first.lengths();
+        let mut count = 1;
+        while let Some((entry, after)) = rest.split_first() {
+            let member = Member::from_entry(entry);
+            if member.leads.is_some() {
+                break;
+            }
+            texts += member.lengths().1;
+            count += 1;
+            rest = after;
+        }
+        let members = self.members.get(..count).unwrap_or_default();
+        self.members = rest;
+        let mut at = self.at.behind();
+        // `load` has seen to it that the lengths fit.
+        at.members.end += count;
+        at.shown.end += shown;
+        at.texts.end += texts;
+        self.at = at.clone();
+        Some(Group { first, members, at })
+    }
+}
+
+/// The publications after a change.
+struct Sources {
+    /// Their entries.
+    entries: Vec<u8>,
+    namespaces: u32,
+    /// The number now of each publication that was there before; `None` if it is there no more.
+    moved: Vec<Option<u16>>,
+    /// The numbers of those that were put, in the order of composition, and their places in
+    /// what was put.
+    put: Vec<(usize, u16)>,
+    /// Some that stayed have another number.
+    shifted: bool,
+}
+
+impl Sources {
+    fn new(before: &[[u8; KNOWN]], put: &[Source<'_>], gone: Option<u64>) -> Self {
+        let mut incoming: Vec<(Known, usize)> = put.iter().map(Known::of).zip(0..).collect();
+        if incoming.len() > 1 {
+            incoming.sort_by_key(|(known, _)| (known.order, known.id));
+            incoming.dedup_by_key(|(known, _)| known.id);
+        }
+        let mut sources = Self {
+            entries: Vec::with_capacity((before.len() + incoming.len()) * KNOWN),
+            namespaces: 0,
+            moved: Vec::with_capacity(before.len()),
+            put: Vec::with_capacity(incoming.len()),
+            shifted: false,
+        };
+        let mut count = 0;
+        let mut next = incoming.iter().peekable();
+        for entry in before {
+            let known = Known::from_entry(entry);
+            while let Some((new, of)) = next.next_if(|(new, _)| (new.order, new.id) < (known.order, known.id))
+            {
+                sources.put(new, *of, &mut count);
+            }
+            if gone == Some(known.id) || put.iter().any(|source| source.id == known.id) {
+                sources.moved.push(None);
+                continue;
+            }
+            sources.shifted |= usize::from(count) != sources.moved.len();
+            sources.moved.push((count < u16::MAX).then_some(count));
+            if count < u16::MAX {
+                count += 1;
+                sources.entries.extend_from_slice(entry);
+                sources.namespaces |= known.namespaces;
+            }
+        }
+        for (new, of) in next {
+            sources.put(new, *of, &mut count);
+        }
+        sources
+    }
+
+    fn put(&mut self, new: &Known, of: usize, count: &mut u16) {
+        if *count < u16::MAX {
+            self.put.push((of, *count));
+            *count += 1;
+            new.write(&mut self.entries);
+            self.namespaces |= new.namespaces;
+        }
+    }
+
+    /// The number of a member's publication now; `None` if it is there no more.
+    #[inline]
+    fn moved(&self, member: &Member) -> Option<u16> {
+        self.moved.get(usize::from(member.source)).copied().flatten()
+    }
+
+    /// When a publication was published in its form.
+    fn published(&self, number: u16) -> Instant {
+        let (entries, _) = self.entries.as_chunks();
+        entries.get(usize::from(number)).map_or(0, |entry| Known::from_entry(entry).published)
+    }
 }
 
 impl<'a> Assembly<'a> {
     /// Back from its kept forms; `None` for anything else, or what another policy made.
     #[must_use]
     pub fn load(index: &'a [u8], composed: &'a [u8], policy: &Policy) -> Option<Self> {
-        let (index, hidden) = postcard::take_from_bytes::<Index>(index).ok()?;
+        let index = Index::read(index, policy)?;
         let shown = Composed::content(composed)?;
-        let length = |member: &Member| member.leads.map_or(0, |shown| shown.length as usize);
-        let texts = |member: &Member| member.hidden.unwrap_or_default() as usize;
-        let sources = index.sources.len();
-        let sound = index.policy == *policy
-            && index.members.iter().map(length).sum::<usize>() == shown.len()
-            && index.members.iter().map(texts).sum::<usize>() == hidden.len()
-            && index.members.first().is_none_or(|member| member.leads.is_some())
-            && index.members.iter().all(|member| usize::from(member.source) < sources);
-        sound.then_some(Self { index, hidden, shown })
+        let (mut document, mut texts) = (0_usize, 0_usize);
+        for entry in index.members {
+            let (shown, hidden) = Member::from_entry(entry).lengths();
+            (document, texts) = (document.saturating_add(shown), texts.saturating_add(hidden));
+        }
+        let leads = |entry: &[u8; MEMBER]| Member::from_entry(entry).leads.is_some();
+        let sound = document == shown.len()
+            && texts == index.texts.len()
+            && index.members.first().is_none_or(leads)
+            // The sources that members name, one by one, are looked at when they are needed.
+            && (index.members.is_empty() || !index.sources.is_empty());
+        sound.then_some(Self { index, shown })
     }
 
     /// Number of publications in it.
@@ -120,95 +220,126 @@ impl<'a> Assembly<'a> {
     /// Puts publications in, each in the place of one of its id, or takes one out.
     #[must_use]
     pub fn update(&self, policy: &Policy, put: &[Source<'_>], gone: Option<u64>, now: Instant) -> Assembled {
-        let leaves = |id: u64| gone == Some(id) || put.iter().any(|source| source.id == id);
-        let stays = self.index.sources.iter().filter(|known| !leaves(known.id));
-        let mut sources: Vec<Known> = stays.copied().chain(put.iter().map(Known::of)).collect();
-        sources.sort_by_key(|known| (known.order, known.id));
-        sources.dedup_by_key(|known| known.id);
-        sources.truncate(usize::from(u16::MAX));
-        let place = |id: u64, order: u64| {
-            let found = sources.binary_search_by_key(&(order, id), |known| (known.order, known.id));
-            found.ok().and_then(|place| u16::try_from(place).ok())
-        };
-        let moved: Vec<Option<u16>> = self
-            .index
-            .sources
-            .iter()
-            .map(|known| if leaves(known.id) { None } else { place(known.id, known.order) })
-            .collect();
-
-        // The identifiers of a publication are made its own first.
-        let mut text = Vec::with_capacity(put.iter().map(|source| named_length(source.document)).sum());
-        let mut ends = Vec::new();
-        for source in put {
-            write_named(source, &mut text, &mut ends);
-        }
-        let mut pool = Vec::with_capacity(ends.len());
-        let (mut start, mut ends) = (0, ends.iter());
-        for source in put {
-            let at = place(source.id, source.order);
-            for (component, number) in source.document.components().zip(0..) {
-                let end = ends.next().copied().unwrap_or(start);
-                if let Some(at) = at {
-                    pool.push(Part {
-                        kind: component.kind,
-                        source: at,
-                        place: number,
-                        plain: component.plain,
-                        pivot: policy.pivot(component.kind, component.pivot),
-                        text: text.get(start..end).unwrap_or_default(),
-                    });
-                }
-                start = end;
-            }
-        }
-
-        let mut touched: Vec<(Kind, u64)> = pool.iter().map(|part| (part.kind, part.pivot)).collect();
+        let sources = Sources::new(self.index.sources, put, gone);
+        let named = Named::new(put, &sources.put);
+        let mut pool = named.parts(policy, put, &sources.put);
+        let mut touched: Vec<(Kind, u64)> =
+            pool.iter().filter(|part| part.pivot != 0).map(|part| (part.kind, part.pivot)).collect();
         touched.sort_unstable();
-        let mut groups: Vec<Group<'_>> = Vec::new();
-        self.walk(|members, shown, hidden| {
-            let stale = members.iter().any(|member| moved_to(&moved, member).is_none())
-                || members.first().is_some_and(|first| {
-                    first.leads.and_then(|shown| shown.until).is_some_and(|until| until <= now)
-                        || (first.pivot != 0 && touched.binary_search(&(first.kind, first.pivot)).is_ok())
-                });
-            if !stale {
-                groups.push(Group::Kept { members, shown, hidden });
-                return;
+
+        // Groups to be composed anew, by the entry that they begin with.
+        let mut stale = Vec::new();
+        for group in self.groups() {
+            let Member { kind, pivot, leads, .. } = group.first;
+            let over = || leads.and_then(|shown| shown.until).is_some_and(|until| until <= now);
+            let left =
+                || group.members.iter().any(|entry| sources.moved(&Member::from_entry(entry)).is_none());
+            if (pivot != 0 && touched.binary_search(&(kind, pivot)).is_ok()) || over() || left() {
+                stale.push(group.at.members.start);
+                self.loosen(&group, &sources, &mut pool);
             }
-            let mut hidden = hidden;
-            for member in members {
-                let text = match member.hidden {
-                    None => shown,
-                    Some(length) => {
-                        let (text, rest) = hidden.split_at_checked(length as usize).unwrap_or_default();
-                        hidden = rest;
-                        text
-                    }
-                };
-                if let Some(source) = moved_to(&moved, member) {
-                    let Member { kind, place, plain, pivot, .. } = *member;
-                    pool.push(Part { kind, source, place, plain, pivot, text });
-                }
-            }
-        });
-        group(&mut pool, &moved, &mut groups);
-        assemble(policy, sources, &moved, &groups, now)
+        }
+        pool.sort_unstable_by_key(|part| (part.pivot, part.kind, part.source, part.place));
+        let together = |a: &Part<'_>, b: &Part<'_>| a.pivot != 0 && (a.pivot, a.kind) == (b.pivot, b.kind);
+        let mut new: Vec<&[Part<'_>]> = pool.chunk_by(together).collect();
+        new.sort_by_key(|parts| parts.first().map(|part| rank(part.kind, part.source, part.place)));
+        self.assemble(policy, &sources, &stale, &new, now)
     }
 
-    /// Visits the groups: members, what the group shows, and what its members hide.
-    fn walk<'s>(&'s self, mut visit: impl FnMut(&'s [Member], &'s [u8], &'s [u8])) {
-        let (mut members, mut shown, mut hidden) = (self.index.members.as_slice(), self.shown, self.hidden);
-        while let Some(first) = members.first() {
-            let others = members.iter().skip(1).take_while(|member| member.leads.is_none()).count();
-            let (group, rest) = members.split_at(1 + others);
-            let length = first.leads.map_or(0, |shown| shown.length as usize);
-            let texts = group.iter().map(|member| member.hidden.unwrap_or_default() as usize).sum();
-            // `load` has seen to it that the lengths fit.
-            let (group_shown, rest_shown) = shown.split_at_checked(length).unwrap_or_default();
-            let (group_hidden, rest_hidden) = hidden.split_at_checked(texts).unwrap_or_default();
-            visit(group, group_shown, group_hidden);
-            (members, shown, hidden) = (rest, rest_shown, rest_hidden);
+    fn groups(&self) -> Groups<'a> {
+        Groups { members: self.index.members, at: Place::default() }
+    }
+
+    /// Puts the members of a group that stay in with the loose parts.
+    fn loosen<'p>(&'p self, group: &Group<'p>, sources: &Sources, pool: &mut Vec<Part<'p>>) {
+        let mut hidden = self.index.texts.get(group.at.texts.clone()).unwrap_or_default();
+        for entry in group.members {
+            let member = Member::from_entry(entry);
+            let text = match member.hidden {
+                None => self.shown.get(group.at.shown.clone()).unwrap_or_default(),
+                Some(length) => {
+                    let (text, rest) = hidden.split_at_checked(length as usize).unwrap_or_default();
+                    hidden = rest;
+                    text
+                }
+            };
+            if let Some(source) = sources.moved(&member) {
+                let Member { kind, place, plain, pivot, .. } = member;
+                pool.push(Part { kind, source, place, plain, pivot, text });
+            }
+        }
+    }
+
+    /// Writes new groups in their places among those that stay; runs of these are copied as they are.
+    fn assemble(
+        &self,
+        policy: &Policy,
+        sources: &Sources,
+        stale: &[usize],
+        new: &[&[Part<'_>]],
+        now: Instant,
+    ) -> Assembled {
+        let parts = || new.iter().copied().flatten();
+        let text: usize = parts().map(|part| part.text.len() + 48).sum();
+        let mut output = Output {
+            shown: Vec::new(),
+            texts: Vec::with_capacity(
+                self.index.texts.len() + if parts().all(|part| part.plain) { 0 } else { text },
+            ),
+            members: Vec::with_capacity((self.index.members.len() + parts().count()) * MEMBER),
+            due: None,
+        };
+        let composed = Composed::build(sources.namespaces, self.shown.len() + text, |out| {
+            std::mem::swap(out, &mut output.shown);
+            let mut stale = stale.iter().peekable();
+            let mut new = new.iter().peekable();
+            let mut run = Place::default();
+            for group in self.groups() {
+                if stale.next_if(|start| **start == group.at.members.start).is_some() {
+                    self.copy(&run, sources, &mut output);
+                    run = group.at.behind();
+                    continue;
+                }
+                let Member { kind, source, place, leads, .. } = group.first;
+                let here = rank(
+                    kind,
+                    sources.moved.get(usize::from(source)).copied().flatten().unwrap_or(source),
+                    place,
+                );
+                while let Some(parts) = new.next_if(|parts| {
+                    parts.first().is_some_and(|part| rank(part.kind, part.source, part.place) < here)
+                }) {
+                    self.copy(&run, sources, &mut output);
+                    run = run.behind();
+                    output.compose(policy, sources, parts, now);
+                }
+                output.ends(leads.and_then(|shown| shown.until));
+                run.extend(&group.at);
+            }
+            self.copy(&run, sources, &mut output);
+            for parts in new {
+                output.compose(policy, sources, parts, now);
+            }
+            std::mem::swap(out, &mut output.shown);
+        });
+        let index = index::write(policy, &sources.entries, &output.members, &output.texts);
+        Assembled { composed, index, due: output.due }
+    }
+
+    /// Copies a run of groups that stay.
+    fn copy(&self, run: &Place, sources: &Sources, output: &mut Output) {
+        let members = self.index.members.get(run.members.clone()).unwrap_or_default();
+        output.shown.extend_from_slice(self.shown.get(run.shown.clone()).unwrap_or_default());
+        output.texts.extend_from_slice(self.index.texts.get(run.texts.clone()).unwrap_or_default());
+        let start = output.members.len();
+        output.members.extend_from_slice(members.as_flattened());
+        if sources.shifted {
+            let (copied, _) = output.members.get_mut(start..).unwrap_or_default().as_chunks_mut();
+            for entry in copied {
+                if let Some(source) = sources.moved(&Member::from_entry(entry)) {
+                    index::renumber(entry, source);
+                }
+            }
         }
     }
 }
@@ -216,13 +347,48 @@ impl<'a> Assembly<'a> {
 impl Known {
     fn of(source: &Source<'_>) -> Self {
         let Source { id, order, published, document } = *source;
-        Self { id, order, published, namespaces: document.namespaces }
+        Self { order, id, published, namespaces: document.namespaces }
     }
 }
 
-/// The place of a member's publication now; `None` if it is there no more.
-fn moved_to(moved: &[Option<u16>], member: &Member) -> Option<u16> {
-    moved.get(usize::from(member.source)).copied().flatten()
+/// The components that were put, with identifiers of their publications' own.
+struct Named {
+    text: Vec<u8>,
+    /// Where each component ends.
+    ends: Vec<usize>,
+}
+
+impl Named {
+    fn new(put: &[Source<'_>], numbers: &[(usize, u16)]) -> Self {
+        let sources = || numbers.iter().filter_map(|(of, _)| put.get(*of));
+        let mut text = Vec::with_capacity(sources().map(|source| named_length(source.document)).sum());
+        let mut ends = Vec::with_capacity(sources().map(|source| source.document.parts.len()).sum());
+        for source in sources() {
+            write_named(source, &mut text, &mut ends);
+        }
+        Self { text, ends }
+    }
+
+    fn parts(&self, policy: &Policy, put: &[Source<'_>], numbers: &[(usize, u16)]) -> Vec<Part<'_>> {
+        let mut parts = Vec::with_capacity(self.ends.len() + 4);
+        let (mut start, mut ends) = (0, self.ends.iter());
+        for (of, number) in numbers {
+            let Some(source) = put.get(*of) else { continue };
+            for (component, place) in source.document.components().zip(0..) {
+                let end = ends.next().copied().unwrap_or(start);
+                parts.push(Part {
+                    kind: component.kind,
+                    source: *number,
+                    place,
+                    plain: component.plain,
+                    pivot: policy.pivot(component.kind, component.pivot),
+                    text: self.text.get(start..end).unwrap_or_default(),
+                });
+                start = end;
+            }
+        }
+        parts
+    }
 }
 
 fn named_length(document: &StoredDocument) -> usize {
@@ -248,119 +414,62 @@ fn write_named(source: &Source<'_>, out: &mut Vec<u8>, ends: &mut Vec<usize>) {
     }
 }
 
-/// RFC 3863 section 4.4: tuples, then notes, then elements of other namespaces.
-fn section(kind: Kind) -> u8 {
-    match kind {
+/// The place of a group in the document, by its first member. RFC 3863 section 4.4: tuples,
+/// then notes, then elements of other namespaces.
+#[inline]
+fn rank(kind: Kind, source: u16, place: u16) -> u64 {
+    let section = match kind {
         Kind::Tuple => 0,
         Kind::Note => 1,
         Kind::Person | Kind::Device | Kind::Extension => 2,
-    }
-}
-
-/// Forms groups of loose parts and puts them in their places among those that stay.
-fn group<'p>(pool: &'p mut [Part<'p>], moved: &[Option<u16>], groups: &mut Vec<Group<'p>>) {
-    pool.sort_unstable_by_key(|part| (part.pivot, part.kind, part.source, part.place));
-    let together = |a: &Part<'_>, b: &Part<'_>| a.pivot != 0 && (a.pivot, a.kind) == (b.pivot, b.kind);
-    groups.extend(pool.chunk_by(together).map(Group::New));
-    let at = |kind: Kind, source: u16, place: u16| (section(kind), source, place);
-    groups.sort_by_key(|group| match group {
-        Group::Kept { members, .. } => members
-            .first()
-            .and_then(|first| Some(at(first.kind, moved_to(moved, first)?, first.place)))
-            .unwrap_or_default(),
-        Group::New(parts) => {
-            parts.first().map(|first| at(first.kind, first.source, first.place)).unwrap_or_default()
-        }
-    });
-}
-
-fn assemble(
-    policy: &Policy,
-    sources: Vec<Known>,
-    moved: &[Option<u16>],
-    groups: &[Group<'_>],
-    now: Instant,
-) -> Assembled {
-    let size = |group: &Group<'_>| match group {
-        Group::Kept { members, shown, hidden } => (members.len(), shown.len(), hidden.len()),
-        Group::New(parts) => (parts.len(), parts.iter().map(|part| part.text.len() + 48).sum(), 0),
     };
-    let (mut count, mut room, mut rest) = (0, 0, 0);
-    for (members, shown, hidden) in groups.iter().map(size) {
-        (count, room, rest) = (count + members, room + shown, rest + hidden);
-    }
-    let mut members = Vec::with_capacity(count);
-    let mut texts = Vec::with_capacity(rest);
-    let mut due: Option<Instant> = None;
-    let namespaces = sources.iter().fold(0, |all, known| all | known.namespaces);
-    let composed = Composed::build(namespaces, room, |out| {
-        for group in groups {
-            let until = match group {
-                Group::Kept { members: old, shown, hidden } => {
-                    out.extend_from_slice(shown);
-                    texts.extend_from_slice(hidden);
-                    let renumbered =
-                        |member: &Member| Some(Member { source: moved_to(moved, member)?, ..*member });
-                    members.extend(old.iter().filter_map(renumbered));
-                    old.first().and_then(|first| first.leads).and_then(|shown| shown.until)
-                }
-                Group::New(parts) => compose_group(
-                    policy,
-                    &sources,
-                    parts,
-                    now,
-                    &mut Output { out, texts: &mut texts, members: &mut members },
-                ),
-            };
-            due = [due, until].into_iter().flatten().min();
-        }
-    });
-    let index = Index { policy: *policy, sources, members };
-    let room = 8 + index.sources.len() * 28 + index.members.len() * 20 + texts.len();
-    // Serialising into memory has no way to fail.
-    let mut index = postcard::to_extend(&index, Vec::with_capacity(room)).unwrap_or_default();
-    index.extend_from_slice(&texts);
-    Assembled { composed, index, due }
+    (section << 32) | (u64::from(source) << 16) | u64::from(place)
 }
 
-struct Output<'o> {
-    out: &'o mut Vec<u8>,
-    texts: &'o mut Vec<u8>,
-    members: &'o mut Vec<Member>,
+/// A document that is being composed.
+struct Output {
+    shown: Vec<u8>,
+    texts: Vec<u8>,
+    members: Vec<u8>,
+    due: Option<Instant>,
 }
 
-/// Writes what a group shows, and keeps its members.
-fn compose_group(
-    policy: &Policy,
-    sources: &[Known],
-    parts: &[Part<'_>],
-    now: Instant,
-    output: &mut Output<'_>,
-) -> Option<Instant> {
-    let start = output.out.len();
-    let (alone, until) = match parts {
-        [part] if part.plain => {
-            output.out.extend_from_slice(part.text);
-            (true, None)
+impl Output {
+    /// Notes when something in the document would be something else.
+    #[inline]
+    fn ends(&mut self, until: Option<Instant>) {
+        if let Some(until) = until {
+            self.due = Some(self.due.map_or(until, |due| due.min(until)));
         }
-        _ => (false, show(policy, sources, parts, now, output.out)),
-    };
-    let length = u32::try_from(output.out.len() - start).unwrap_or(u32::MAX);
-    for (number, part) in parts.iter().enumerate() {
-        let Part { kind, source, place, plain, pivot, text } = *part;
-        let leads = (number == 0).then_some(Shown { length, until });
-        let hidden = if alone { None } else { u32::try_from(text.len()).ok() };
-        if !alone {
-            output.texts.extend_from_slice(text);
-        }
-        output.members.push(Member { kind, source, place, plain, pivot, leads, hidden });
     }
-    until
+
+    /// Writes what a group shows, and keeps its members.
+    fn compose(&mut self, policy: &Policy, sources: &Sources, parts: &[Part<'_>], now: Instant) {
+        let start = self.shown.len();
+        let (alone, until) = match parts {
+            [part] if part.plain => {
+                self.shown.extend_from_slice(part.text);
+                (true, None)
+            }
+            _ => (false, show(policy, sources, parts, now, &mut self.shown)),
+        };
+        let length = u32::try_from(self.shown.len() - start).unwrap_or(u32::MAX);
+        for (number, part) in parts.iter().enumerate() {
+            let Part { kind, source, place, plain, pivot, text } = *part;
+            let leads = (number == 0).then_some(Shown { length, until });
+            let hidden = if alone { None } else { u32::try_from(text.len()).ok() };
+            if !alone {
+                self.texts.extend_from_slice(text);
+            }
+            Member { kind, source, place, plain, pivot, leads, hidden }.write(&mut self.members);
+        }
+        self.ends(until);
+    }
 }
 
 fn show(
     policy: &Policy,
-    sources: &[Known],
+    sources: &Sources,
     parts: &[Part<'_>],
     now: Instant,
     out: &mut Vec<u8>,
@@ -372,7 +481,7 @@ fn show(
             xml: part.text,
             source: part.source,
             place: usize::from(part.place),
-            published: sources.get(usize::from(part.source)).map_or(0, |known| known.published),
+            published: sources.published(part.source),
         })
         .collect();
     policy.show(kind, &statements, now, out)

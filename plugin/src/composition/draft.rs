@@ -55,7 +55,7 @@ struct Child<'a> {
 impl<'a> Draft<'a> {
     /// Takes a statement apart; `None` if it is no component, which the reader rules out.
     pub(super) fn read(kind: Kind, statement: &Statement<'a>, now: Instant) -> Option<Self> {
-        let (component, _) = Element::first(statement.xml)?;
+        let component = Element::whole(statement.xml)?;
         let age = Age { at: statement.published, source: statement.source, place: Reverse(statement.place) };
         let mut draft = Self {
             kind,
@@ -73,7 +73,9 @@ impl<'a> Draft<'a> {
             known: BTreeSet::new(),
         };
         // The time that the rest goes by comes last.
-        let timestamp = component.children().find(|child| is(kind, child, "timestamp"));
+        let dated = component.content.ends_with(b"timestamp>");
+        let timestamp =
+            dated.then(|| component.children().find(|child| is(kind, child, "timestamp"))).flatten();
         if let Some(timestamp) = timestamp
             && let Some(at) = instant::parse(timestamp.content)
         {
@@ -224,19 +226,20 @@ impl<'a> Child<'a> {
 /// One element with the notes and activities of all; `unknown` gives way to any other
 /// (RFC 4480 section 3.2).
 fn write_activities(first: &Element<'_>, more: &[Element<'_>], out: &mut Vec<u8>) {
-    let mut known = BTreeSet::new();
-    let all = || std::iter::once(first).chain(more).flat_map(Element::children);
-    let notes = all().filter(|child| child.name == b"rpid:note");
-    let values = || all().filter(|child| child.name != b"rpid:note");
-    let told = values().any(|value| value.name != b"rpid:unknown");
-    let values = values().filter(|value| !told || value.name != b"rpid:unknown");
+    let (mut known, mut notes, mut values) = (BTreeSet::new(), Vec::new(), Vec::new());
+    let mut told = false;
+    for child in std::iter::once(first).chain(more).flat_map(Element::children) {
+        if known.insert(child.xml) {
+            let note = child.name == b"rpid:note";
+            told |= !note && child.name != b"rpid:unknown";
+            if note { notes.push(child) } else { values.push(child) }
+        }
+    }
     put(out, &[b"<", first.name, first.attributes]);
     let open = out.len();
     put(out, &[b">"]);
-    for child in notes.chain(values) {
-        if known.insert(child.xml) {
-            put(out, &[child.xml]);
-        }
+    for child in notes.iter().chain(values.iter().filter(|value| !told || value.name != b"rpid:unknown")) {
+        put(out, &[child.xml]);
     }
     if known.is_empty() {
         out.truncate(open);

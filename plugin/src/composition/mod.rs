@@ -11,6 +11,7 @@ mod draft;
 #[doc(hidden)]
 pub mod fuzzing;
 mod identity;
+mod index;
 mod neutral;
 mod policy;
 

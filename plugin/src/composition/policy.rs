@@ -46,6 +46,11 @@ impl Policy {
     pub const DEFAULT: Self =
         Self { tuples: Rule::Merge, persons: Rule::MergeNewest, devices: Rule::MergeNewest };
 
+    /// Tells the policy from all others.
+    pub(super) fn code(&self) -> [u8; 3] {
+        [self.tuples, self.persons, self.devices].map(|rule| rule as u8)
+    }
+
     fn rule(&self, kind: Kind) -> Rule {
         match kind {
             Kind::Tuple => self.tuples,

@@ -39,6 +39,20 @@ impl<'a> Element<'a> {
         Some((Self { xml, name, attributes, content: xml.get(content)? }, rest))
     }
 
+    /// The element that is all of the text: the end of its content is not searched for.
+    pub(crate) fn whole(xml: &'a [u8]) -> Option<Self> {
+        let tag = memchr::memchr(b'>', xml)?;
+        let inside = xml.strip_prefix(b"<")?.get(..tag.checked_sub(1)?)?;
+        let (inside, content) = match inside.strip_suffix(b"/") {
+            Some(inside) if tag + 1 == xml.len() => (inside, tag + 1..tag + 1),
+            Some(_) => return None,
+            None => (inside, tag + 1..memchr::memrchr(b'<', xml)?),
+        };
+        let length = memchr::memchr(b' ', inside).unwrap_or(inside.len());
+        let (name, attributes) = inside.split_at_checked(length)?;
+        Some(Self { xml, name, attributes, content: xml.get(content)? })
+    }
+
     /// The elements directly within.
     pub(crate) fn children(&self) -> Elements<'a> {
         Elements(self.content)
@@ -146,6 +160,9 @@ mod tests {
         assert_eq!((a.name, rest), (&b"a"[..], &b"<e></e>"[..]));
         assert_eq!(a.attribute("b"), Some(&b"&lt;="[..]));
         assert_eq!(a.attribute("c"), None);
+        for element in [a].into_iter().chain(a.children()) {
+            assert_eq!(Element::whole(element.xml), Some(element));
+        }
         let names: Vec<&[u8]> = a.children().map(|child| child.name).collect();
         assert_eq!(names, [&b"b"[..], b"c"]);
         let all: Vec<&[u8]> = Elements(text).map(|element| element.xml).collect();
@@ -159,6 +176,10 @@ mod tests {
     fn damaged_text_has_no_elements() {
         for text in [&b""[..], b"x", b"<", b"<a", b"<a>", b"<a><b></a>", b"<>", b"</", b"<a><"] {
             assert_eq!(Element::first(text), None, "{text:?}");
+            // Some of these do look whole from both ends.
+            if let Some(element) = Element::whole(text) {
+                assert!(element.content.len() < text.len());
+            }
         }
     }
 }

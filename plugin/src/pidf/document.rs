@@ -98,8 +98,9 @@ impl StoredDocument {
     /// The form for a record of its own.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
+        let room = 16 + self.parts.len() * 16 + self.id_ends.len() * 3 + self.text.len();
         // Serialising into memory has no way to fail.
-        postcard::to_allocvec(self).unwrap_or_default()
+        postcard::to_extend(self, Vec::with_capacity(room)).unwrap_or_default()
     }
 
     /// Back from [`StoredDocument::to_bytes`]; `None` for anything else.

@@ -314,6 +314,9 @@ impl<'a> Reader<'a, '_> {
 
     /// The inherited attributes in force inside the element at hand.
     fn inherit(&mut self, mut inherited: [Option<u16>; 2]) -> [Option<u16>; 2] {
+        if self.attributes.is_empty() {
+            return inherited;
+        }
         for (slot, name) in inherited.iter_mut().zip(INHERITED) {
             if let Some(value) = find(&self.attributes, Namespace::Xml, name) {
                 let value = value.to_owned();
@@ -327,6 +330,9 @@ impl<'a> Reader<'a, '_> {
     /// Has an element that is passed on carry what it inherits from elements whose own
     /// schema admits no such attribute, if its schema does: foreign ones, and notes.
     fn carry(&mut self, frame: &mut Frame<'a>, local: &str) {
+        if frame.inherited == [None; 2] {
+            return;
+        }
         let foreign = matches!(frame.namespace, Namespace::Unknown(_) | Namespace::None);
         for (slot, name) in frame.inherited.iter_mut().zip(INHERITED) {
             let own = self.attributes.iter().any(|a| a.namespace == Namespace::Xml && a.local == name);

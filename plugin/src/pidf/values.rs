@@ -29,6 +29,16 @@ pub(super) fn priority(value: &str) -> Option<u16> {
 /// could not hold is percent-encoded.
 pub(super) fn is_uri(value: &str) -> bool {
     let value = value.trim();
+    // Nearly all are a scheme and something without marks.
+    let plain = |byte: u8| !matches!(byte, b'%' | b'#' | b'/');
+    if let [first, rest @ ..] = value.as_bytes()
+        && first.is_ascii_alphabetic()
+        && let Some(colon) = memchr::memchr(b':', rest)
+        && rest.iter().take(colon).all(u8::is_ascii_alphanumeric)
+        && rest.iter().skip(colon + 1).copied().all(plain)
+    {
+        return true;
+    }
     let escapes = value
         .split('%')
         .skip(1)

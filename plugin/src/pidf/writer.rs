@@ -80,12 +80,15 @@ impl Writer {
 
     /// An `xs:ID` for what the document calls `original`, unique in the document.
     pub(super) fn identifier(&mut self, original: &str) -> String {
-        let wanted = identifier(original);
-        let mut id = wanted.clone();
-        let mut number = self.ids.len() + 1;
-        while self.ids.contains(&id) {
+        let mut id = identifier(original);
+        if self.ids.contains(&id) {
+            let wanted = id;
+            let mut number = self.ids.len() + 1;
             id = format!("{wanted}.{number}");
-            number += 1;
+            while self.ids.contains(&id) {
+                number += 1;
+                id = format!("{wanted}.{number}");
+            }
         }
         self.ids.insert(id.clone());
         id
@@ -181,6 +184,10 @@ fn typed<'a>(scope: &Scope<'_>, attribute: &'a Attribute<'_>) -> Option<(Namespa
 /// A valid `xs:ID` in ASCII; one that is so already stays as it is.
 fn identifier(original: &str) -> String {
     let original = original.trim_matches([' ', '\t', '\n', '\r']);
+    // Nearly all are.
+    if original.is_ascii() && is_name(original) {
+        return original.to_owned();
+    }
     let mut id = String::with_capacity(original.len() + 1);
     for character in original.chars() {
         if id.is_empty() && !(character.is_ascii_alphabetic() || character == '_') {

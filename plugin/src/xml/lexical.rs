@@ -76,13 +76,24 @@ pub(crate) fn is_name(name: &str) -> bool {
     // Nearly all names are ASCII.
     if let [first, rest @ ..] = name.as_bytes()
         && (first.is_ascii_alphabetic() || *first == b'_')
-        && rest.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'))
+        && rest.iter().all(|byte| CONTINUES.get(usize::from(*byte)).is_some_and(|continues| *continues))
     {
         return true;
     }
     let mut characters = name.chars();
     characters.next().is_some_and(starts_name) && characters.all(continues_name)
 }
+
+/// What an ASCII name may go on with, by byte.
+const CONTINUES: [bool; 128] = {
+    let mut table = [false; 128];
+    let mut byte = 0;
+    while byte < table.len() {
+        table[byte] = (byte as u8).is_ascii_alphanumeric() || matches!(byte as u8, b'-' | b'.' | b'_');
+        byte += 1;
+    }
+    table
+};
 
 fn starts_name(character: char) -> bool {
     matches!(character,
