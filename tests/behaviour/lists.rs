@@ -117,8 +117,7 @@ fn who_is_blacklisted_meanwhile_is_shown_nothing_more() {
     for subscription in [&mut watching, &mut looking] {
         let request = subscription.request(3600);
         subscription.skip_cseq();
-        let answer = phone.send(&request);
-        assert!([200, 403].contains(&answer.status()), "{answer}");
+        let _ = phone.send(&request).expect(403);
         subscription.notify().expect_end("rejected");
     }
     publication.modify(&document(ALICE, "after"));
@@ -157,16 +156,22 @@ fn an_entry_stands_for_a_domain() {
 fn a_list_is_of_people_or_of_addresses() {
     let all =
         [MALLORY, "tel:+15550166", "tel:+1-555-0166", "sip:mal@evil.example", "sip:m%61llory@EXAMPLE.com"];
+    let server = server("", "", config());
+    let lists = |white: &str, black: &str| {
+        server.replace("white.txt", white);
+        server.replace("black.txt", black);
+        server.reload();
+    };
     for entry in ["sip:mallory@example.com", "tel:+1-(555)-0166", "SIP:mal@EVIL.example"] {
         for (white, black, expected) in [(entry, "", WHITE), ("", entry, BLACK), (entry, entry, BLACK)] {
-            let server = server(white, black, config());
+            lists(white, black);
             for sender in all {
                 assert_eq!(statuses(&server, sender), expected, "{sender} by {entry}");
             }
         }
     }
     // A domain is that of the fundamental identity.
-    let server = self::server("", "@evil.example", config());
+    lists("", "@evil.example");
     assert_eq!(statuses(&server, "sip:mal@evil.example"), UNLISTED);
     assert_eq!(statuses(&server, "sip:other@evil.example"), BLACK);
     let server = self::server("", "tel:+15550166", config().set("lists.map", false));
@@ -206,7 +211,7 @@ fn no_request_is_served_without_the_lists() {
     assert_eq!(server.admin().call("POST", "/reload").0, 422);
     assert_eq!((statuses(&server, ROBOT), statuses(&server, MALLORY)), (WHITE, BLACK));
     assert_eq!(statuses(&server, "sip:trudy@example.com"), UNLISTED, "no half of it");
-    server.stop();
+    server.kill();
     let folder = tempfile::tempdir().expect("a temporary folder");
     for name in ["rollcall.toml", "map.json", "black.txt"] {
         std::fs::copy(server.folder().join(name), folder.path().join(name)).expect("copy a file");
