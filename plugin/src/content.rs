@@ -1,11 +1,12 @@
 //! What a NOTIFY carries, by event package.
 
+use crate::conditional::Tag;
 use crate::keys::Usage;
 use crate::media::PIDF;
-use crate::neutral_view;
 use crate::package::Package;
 use crate::ports::Instant;
-use crate::records::{Position, Subscription, View};
+use crate::presentation::{self, Shown};
+use crate::records::{Position, Subscription};
 use crate::step::Step;
 use crate::watcher_info;
 
@@ -16,6 +17,11 @@ pub struct Content {
     pub media: &'static str,
     /// The body.
     pub body: Vec<u8>,
+}
+
+impl Content {
+    /// No body.
+    pub const NONE: Self = Self { media: PIDF, body: Vec::new() };
 }
 
 /// The version of what a subscription of this package is notified of. It changes whenever
@@ -36,6 +42,22 @@ pub fn interval(step: &Step<'_>, package: Package) -> Instant {
     }
 }
 
+/// What a subscriber is entitled to see of its package now. `keep` as [`presentation::show`] takes it.
+pub fn show(step: &mut Step<'_>, subscription: &Subscription<'_>, keep: bool) -> Shown {
+    match subscription.package {
+        Package::Presence => presentation::show(step, subscription, keep),
+        Package::Winfo | Package::WinfoOfWinfo => Shown::Nothing,
+    }
+}
+
+/// The entity-tag of what is shown, in packages that have them (RFC 5839).
+pub fn tag(step: &mut Step<'_>, subscription: &Subscription<'_>, shown: &Shown) -> Option<Tag> {
+    match subscription.package {
+        Package::Presence => Some(presentation::tag(step, subscription, shown)),
+        Package::Winfo | Package::WinfoOfWinfo => None,
+    }
+}
+
 /// What the next NOTIFY of a subscription carries; counts it in the position. The position is
 /// as it was after the NOTIFY before.
 pub fn next(
@@ -43,26 +65,18 @@ pub fn next(
     usage: Usage,
     subscription: &Subscription<'_>,
     position: &mut Position,
+    shown: &Shown,
 ) -> Content {
     match subscription.package {
-        Package::Presence => presence(step, subscription, true),
+        Package::Presence => presentation::next(step, subscription, position, shown),
         Package::Winfo | Package::WinfoOfWinfo => watcher_info::next(step, usage, subscription, position),
     }
 }
 
 /// What the only NOTIFY of a fetch carries.
-pub fn once(step: &mut Step<'_>, subscription: &Subscription<'_>) -> Content {
+pub fn once(step: &mut Step<'_>, subscription: &Subscription<'_>, shown: &Shown) -> Content {
     match subscription.package {
-        Package::Presence => presence(step, subscription, false),
+        Package::Presence => presentation::once(step, subscription, shown),
         Package::Winfo | Package::WinfoOfWinfo => watcher_info::once(step, subscription),
     }
-}
-
-fn presence(step: &mut Step<'_>, subscription: &Subscription<'_>, keep: bool) -> Content {
-    let body = match subscription.state.view() {
-        View::Full => step.render(&subscription.entity),
-        View::Neutral => neutral_view::render(step, &subscription.watcher, &subscription.entity, keep),
-        View::Nothing => Vec::new(),
-    };
-    Content { media: PIDF, body }
 }

@@ -4,7 +4,8 @@
 //! position and is made up for when the answer comes, so the watcher always gets the
 //! newest state and never an older one after it.
 
-use crate::content;
+use crate::conditional::Condition;
+use crate::content::{self, Content};
 use crate::fanout;
 use crate::handler::{Failure, Outcome};
 use crate::keys::{Audience, Id, Usage};
@@ -59,12 +60,26 @@ pub fn advance(
         if passage::set_out(step, usage, subscription, position) {
             return Progress::Left;
         }
-        forget(step, usage, subscription);
+        forget(step, usage, subscription, Durability::Relaxed);
         return Progress::Broken;
     }
     let current = content::version(step, subscription.package);
-    if !subscription.state.is_ending() && !position.owed {
-        if subscription.state != State::Active || position.version == Some(current) {
+    let unasked = !subscription.state.is_ending() && !position.owed;
+    let condition = position.held.condition;
+    if unasked {
+        let known = subscription.state != State::Active || position.version == Some(current);
+        if known || condition == Condition::Always {
+            return Progress::Quiet;
+        }
+        if condition == Condition::Never && step.now < position.not_before {
+            return Progress::Wait(position.not_before);
+        }
+    }
+    let shown = content::show(step, subscription, true);
+    let tag = content::tag(step, subscription, &shown);
+    let suppressed = condition.holds(tag.as_ref());
+    if unasked {
+        if suppressed {
             return Progress::Quiet;
         }
         if step.now < position.not_before {
@@ -77,16 +92,25 @@ pub fn advance(
         subscription.reserved = cseq.saturating_add(CSEQ_BLOCK);
         step.put(&usage.subscription(), subscription, Durability::Durable);
     }
-    let content = content::next(step, usage, subscription, position);
-    let Ok(request) = notification::build(subscription, cseq, content, step.now) else {
+    let documents = position.documents;
+    let content = if suppressed {
+        // There is something to tell, but nothing to show (RFC 5839 6.2).
+        position.held.base = None;
+        Content::NONE
+    } else {
+        position.held.condition = Condition::Never;
+        content::next(step, usage, subscription, position, &shown)
+    };
+    let numbered = position.documents != documents;
+    let Ok(request) = notification::build(subscription, cseq, content, tag, step.now) else {
         step.host.log(Level::Error, "subscription with an unusable dialog removed", &[]);
-        forget(step, usage, subscription);
+        forget(step, usage, subscription, Durability::Relaxed);
         return Progress::Broken;
     };
     position.cseq = cseq;
     position.version = Some(current);
     position.owed = false;
-    position.in_flight = Some(InFlight { since: step.now, last: subscription.state.is_ending() });
+    position.in_flight = Some(InFlight { since: step.now, last: subscription.state.is_ending(), numbered });
     step.host.send(request, &token(usage, cseq), Delivery::Volatile);
     step.trace("NOTIFY sent", || {
         vec![
@@ -99,9 +123,9 @@ pub fn advance(
 }
 
 /// Removes a subscription without a word (SUB-26).
-fn forget(step: &mut Step<'_>, usage: Usage, subscription: &Subscription<'_>) {
-    step.host.delete(&usage.subscription(), Durability::Relaxed);
-    step.host.delete(&usage.position(), Durability::Relaxed);
+pub fn forget(step: &mut Step<'_>, usage: Usage, subscription: &Subscription<'_>, durability: Durability) {
+    step.host.delete(&usage.subscription(), durability);
+    step.host.delete(&usage.position(), durability);
     if subscription.expires > step.now {
         step.host.cancel_timer(&usage.subscription());
     }
@@ -109,7 +133,7 @@ fn forget(step: &mut Step<'_>, usage: Usage, subscription: &Subscription<'_>) {
         watcher_info::happened(step, usage, subscription, Happening::Deactivated);
     }
     watcher_info::removed(step, subscription);
-    step.tidy(Durability::Relaxed);
+    step.tidy(durability);
 }
 
 /// What an answer means for the subscription (RFC 6665 4.2.2).
@@ -159,14 +183,15 @@ pub fn outcome(step: &mut Step<'_>, token: &[u8], outcome: &Outcome<'_>) {
     position.in_flight = None;
     // The usage ends when its last NOTIFY is through, however it went (SUB-16).
     if answered.last || matches!(meaning, Meaning::Gone) {
-        forget(step, usage, &subscription);
+        forget(step, usage, &subscription, Durability::Relaxed);
         return;
     }
     match meaning {
         Meaning::Failed(wait) => {
             if matches!(outcome, Outcome::Failed(Failure::Paused(_))) {
-                // It never left, so the next one takes its number.
+                // It never left, so the next one takes its numbers.
                 position.cseq -= 1;
+                position.documents = position.documents.saturating_sub(answered.numbered.into());
             }
             let stale = position.version != Some(content::version(step, subscription.package));
             failed(step, usage, &mut position, wait);
@@ -207,6 +232,7 @@ pub fn put_off(step: &mut Step<'_>, usage: Usage, until: Instant) {
 /// with the next change or after a pause of ours.
 fn failed(step: &mut Step<'_>, usage: Usage, position: &mut Position, wait: Option<u32>) {
     position.version = None;
+    position.held = position.held.in_doubt();
     let pause = wait.map_or(RETRY, |wait| wait.clamp(*WAIT.start(), *WAIT.end()));
     let again = step.now + u64::from(pause) * 1_000;
     if wait.is_some() {

@@ -6,7 +6,7 @@ use crate::sip::status::Status;
 use crate::sip::{HeaderBlock, Malformed};
 
 /// Media types that a publication may have, as an Accept header tells them.
-pub const PUBLISH_ACCEPT: &str = "application/pidf+xml";
+pub const PUBLISH_ACCEPT: &str = "application/pidf+xml, application/pidf-diff+xml";
 /// Event packages served, without templates.
 pub const ALLOW_EVENTS: &str = "presence";
 
@@ -43,6 +43,8 @@ pub enum Refusal {
     IdentityRules,
     /// 500: CSeq lower than that of an earlier request (RFC 3261 12.2.2).
     OutOfOrder,
+    /// 500: it could not be done; the text becomes the reason phrase.
+    Failed(String),
     /// 503 with seconds to wait.
     Busy(u32),
 }
@@ -78,7 +80,9 @@ impl Refusal {
             Self::TooBrief(_) => Status::INTERVAL_TOO_BRIEF,
             Self::NoDialog => Status::CALL_DOES_NOT_EXIST,
             Self::BadEvent => Status::BAD_EVENT,
-            Self::IdentityRules | Self::OutOfOrder | Self::Moving => Status::SERVER_INTERNAL_ERROR,
+            Self::IdentityRules | Self::OutOfOrder | Self::Moving | Self::Failed(_) => {
+                Status::SERVER_INTERNAL_ERROR
+            }
             Self::Busy(_) => Status::SERVICE_UNAVAILABLE,
         }
     }
@@ -90,7 +94,7 @@ impl Refusal {
         let mut headers = HeaderBlock::with_capacity(64);
         let mut reason = status.reason().to_owned();
         match self {
-            Self::BadRequest(text) => reason = text,
+            Self::BadRequest(text) | Self::Failed(text) => reason = text,
             Self::Forbidden(text) => reason = text.to_owned(),
             Self::UnsupportedMedia(accepted) => {
                 headers.line("Accept", accepted);
@@ -156,7 +160,10 @@ mod tests {
         assert_eq!(headers(Refusal::BadEvent), "Allow-Events: presence\r\n");
         assert_eq!(headers(Refusal::Moving), "Retry-After: 1\r\n");
         assert_eq!(headers(Refusal::Busy(7)), "Retry-After: 7\r\n");
-        assert_eq!(headers(Refusal::UnsupportedMedia(PUBLISH_ACCEPT)), "Accept: application/pidf+xml\r\n");
+        assert_eq!(
+            headers(Refusal::UnsupportedMedia(PUBLISH_ACCEPT)),
+            "Accept: application/pidf+xml, application/pidf-diff+xml\r\n"
+        );
         assert_eq!(headers(Refusal::UnsupportedEncoding), "Accept-Encoding: identity\r\n");
     }
 }

@@ -14,7 +14,8 @@ pub fn publication(step: &mut Step<'_>, id: Id) {
     let key = id.key(keys::PUBLICATION);
     let Some(record) = step.host.get(&key) else { return };
     // A record that cannot be read has no claim to stay.
-    let expires = records::decode::<Publication>(&record).map_or(0, |publication| publication.expires);
+    let publication = records::decode::<Publication>(&record);
+    let expires = publication.map_or(0, |publication| publication.expires);
     if expires > step.now {
         step.host.set_timer(&key, expires, b"");
         return;

@@ -13,6 +13,8 @@
 //! | `i` + id | [`crate::records::Subscription`] to watcher information | durable |
 //! | `j` + id | [`crate::records::Position`] of the subscription `i` + id | durable |
 //! | `d` | [`crate::records::Document`]: the composed document | durable |
+//! | `h` | former versions of the document, for partial notification | relaxed |
+//! | `o` + id | what the publisher of `p` + id holds, if it sends changes | durable |
 //! | `f` | [`crate::records::Fanout`]: a fan-out under way or put off | relaxed |
 //! | `r` | [`crate::records::Rate`]: publications of the running minute | relaxed |
 //! | `u` + watcher + id | a pending or waiting watcher (`watcher_info`) | durable, relaxed at its end |
@@ -23,7 +25,8 @@
 //! | `l` + id | [`crate::relocation::passage::Departure`] of a subscription that is to go | durable |
 //! | `k` | secret that neutral documents are derived from, 8 bytes | durable |
 //!
-//! The secret is eight plain bytes; every other record begins with the number of its schema.
+//! The secret is eight plain bytes, what a publisher holds is its document; every other record
+//! begins with the number of its schema.
 //!
 //! Timers are named alike: `p`, `s` and `i` + id end a publication or subscription, `n` and `j` + id
 //! end a wait of one subscription, `u` + watcher + id ends the waiting state, `t` starts the throttled rest
@@ -57,6 +60,10 @@ pub const CLAIMED: u8 = b'b';
 pub const PASSAGE: u8 = b'm';
 /// Where a subscription is to go.
 pub const DEPARTURE: u8 = b'l';
+/// Former versions of the document.
+pub const FORMER: &[u8] = b"h";
+/// What a publisher holds.
+pub const ORIGINAL: u8 = b'o';
 /// The secret of neutral documents.
 pub const SECRET: &[u8] = b"k";
 /// Name of the timer of throttled notifications.
@@ -80,6 +87,8 @@ pub const KINDS: &[(u8, &str)] = &[
     (CLAIMED, "claim"),
     (PASSAGE, "passage"),
     (DEPARTURE, "departure"),
+    (b'h', "former"),
+    (ORIGINAL, "original"),
     (b'k', "secret"),
 ];
 

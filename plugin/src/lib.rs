@@ -27,12 +27,15 @@ pub mod testing;
 
 #[cfg(target_family = "wasm")]
 mod boundary;
+mod census;
+mod conditional;
 mod content;
 mod delivery;
 mod description;
 mod entity_tag;
 mod expiry;
 mod fanout;
+mod former;
 mod handler;
 mod inspection;
 mod lifetime;
@@ -41,6 +44,8 @@ mod neutral_view;
 mod notification;
 mod options;
 mod package;
+mod partial_publication;
+mod presentation;
 mod publication;
 mod relocation;
 mod step;

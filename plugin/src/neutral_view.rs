@@ -1,14 +1,14 @@
 //! What a politely blocked watcher sees (RFC 5025 3.2.1, SUB-31): a document like any other
 //! of somebody who cannot be reached, the same each time it asks.
 
-use crate::composition;
+use crate::composition::{self, Composed};
 use crate::keys;
 use crate::ports::Durability;
 use crate::step::Step;
 
 /// The document for a watcher. `keep` tells whether the partition shall remember the
 /// secret behind it, so that the next one is equal.
-pub fn render(step: &mut Step<'_>, watcher: &str, entity: &str, keep: bool) -> Vec<u8> {
+pub fn document(step: &mut Step<'_>, watcher: &str, entity: &str, keep: bool) -> Composed {
     let secret = match step.host.get(keys::SECRET) {
         Some(secret) => secret,
         None => {
@@ -24,5 +24,5 @@ pub fn render(step: &mut Step<'_>, watcher: &str, entity: &str, keep: bool) -> V
         seed = (seed ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
         seed ^= seed >> 29;
     }
-    composition::neutral(seed, None).render(entity)
+    composition::neutral(seed, None)
 }

@@ -1,12 +1,14 @@
 //! Building a NOTIFY (RFC 6665 4.2.2).
 
+use crate::conditional::Tag;
 use crate::content::Content;
 use crate::ports::{Instant, Outgoing};
 use crate::records::{Ending, State, Subscription};
 use crate::sip::headers::Digits;
 use crate::sip::{HeaderBlock, Malformed};
 
-/// The NOTIFY that tells where a subscription stands. An empty body is none.
+/// The NOTIFY that tells where a subscription stands. An empty body is none; `tag` names what is
+/// shown, or would be if it were not suppressed.
 ///
 /// # Errors
 /// The dialog holds a header value that cannot stand in a line.
@@ -14,6 +16,7 @@ pub fn build(
     subscription: &Subscription<'_>,
     cseq: u32,
     content: Content,
+    tag: Option<Tag>,
     now: Instant,
 ) -> Result<Outgoing, Malformed> {
     let dialog = &subscription.dialog;
@@ -42,6 +45,9 @@ pub fn build(
         State::Ending(Ending::Rejected) => headers.line("Subscription-State", "terminated;reason=rejected"),
         State::Ending(Ending::GivenUp) => headers.line("Subscription-State", "terminated;reason=giveup"),
     };
+    if let Some(tag) = tag {
+        headers.line("SIP-ETag", &tag.text());
+    }
     let Content { media, body } = content;
     if !body.is_empty() {
         headers.line("Content-Type", media);

@@ -9,8 +9,10 @@ use crate::fanout;
 use crate::identity::{Presentity, Principal};
 use crate::keys::{self, Id};
 use crate::lifetime;
-use crate::media;
+use crate::media::{self, PIDF};
+use crate::partial_publication::{self, Taken};
 use crate::pidf::{self, StoredDocument};
+use crate::pidf_diff::PIDF_DIFF;
 use crate::ports::{Durability, Host, Instant, Verdict};
 use crate::records::{self, Publication, Rate};
 use crate::sip::event::Event;
@@ -46,7 +48,8 @@ pub fn handle(
         None => None,
     };
     let seconds = lifetime::of_publication(message, configuration)?;
-    let content = content(&mut step, message, &principal, presentity)?;
+    let before = previous.as_ref().map(|(tag, publication, _)| (tag.id, *publication));
+    let content = content(&mut step, message, &principal, presentity, before)?;
     if content.is_none() && previous.is_none() {
         return Err(Refusal::BadRequest("PUBLISH Without Body and SIP-If-Match".to_owned()));
     }
@@ -58,9 +61,9 @@ pub fn handle(
     };
     match (previous, content) {
         (Some((_, _, record)), None) if seconds > 0 => refresh(&mut step, tag, &record, seconds),
-        (Some(_), _) if seconds == 0 => remove(&mut step, tag.id),
-        (Some((_, publication, record)), Some(content)) => {
-            store(&mut step, tag, Some((publication, &record)), content, seconds)?;
+        (Some((_, publication, _)), _) if seconds == 0 => remove(&mut step, tag.id, publication),
+        (Some((_, publication, record)), Some(taken)) => {
+            store(&mut step, tag, Some((publication, &record)), taken, seconds)?;
         }
         (None, Some(content)) if seconds > 0 => store(&mut step, tag, None, content, seconds)?,
         // A body that is to live for no time was checked and is dropped (PUB-14).
@@ -91,17 +94,24 @@ fn content(
     message: &Message<'_>,
     principal: &Principal,
     presentity: &Presentity<'_>,
-) -> Result<Option<StoredDocument>, Refusal> {
-    let Some(body) = media::body(message, &["application/pidf+xml"], PUBLISH_ACCEPT)? else {
+    previous: Option<(Id, Publication)>,
+) -> Result<Option<Taken>, Refusal> {
+    let Some((media, body)) = media::body(message, &[PIDF, PIDF_DIFF], PUBLISH_ACCEPT)? else {
         return Ok(None);
     };
+    if media == PIDF_DIFF {
+        let taken = partial_publication::take(step, body, previous)?;
+        let entity = &taken.document.entity;
+        authorization::publish_entity(step.host, step.configuration, principal, presentity, entity)?;
+        return Ok(Some(taken));
+    }
     let document =
         pidf::read(body, &step.configuration.limits.document).map_err(|error| match error.status() {
             413 => Refusal::TooLarge,
             _ => Refusal::BadRequest(error.to_string()),
         })?;
     authorization::publish_entity(step.host, step.configuration, principal, presentity, &document.entity)?;
-    Ok(Some(document.content))
+    Ok(Some(Taken { document, original: None }))
 }
 
 /// No more than so many publications a minute, where the operator wants that (PUB-25).
@@ -134,9 +144,11 @@ fn store(
     step: &mut Step<'_>,
     tag: EntityTag,
     previous: Option<(Publication, &[u8])>,
-    mut content: StoredDocument,
+    taken: Taken,
     seconds: u32,
 ) -> Result<(), Refusal> {
+    let mut content = taken.document.content;
+    let partial = taken.original.is_some();
     let expires = lifetime::end(step.now, seconds);
     let now = step.now;
     if let Some((before, record)) = previous {
@@ -153,15 +165,16 @@ fn store(
         // What says the same again is as old as it was, and changes nothing.
         let same = former == document;
         let changed = if same { before.changed } else { now };
-        let publication = Publication { nonce: tag.nonce, changed, expires, ..before };
+        let publication = Publication { nonce: tag.nonce, changed, expires, partial, ..before };
         put(step, tag.id, publication, &document);
+        partial_publication::keep(step, tag.id, Some(before), taken.original.as_deref());
         arm(step, tag.id, Some(before.expires), expires);
         if !same {
             compose(step, Change::Put(tag.id, publication, &content));
         }
         return Ok(());
     }
-    let publication = Publication { nonce: tag.nonce, created: now, changed: now, expires };
+    let publication = Publication { nonce: tag.nonce, created: now, changed: now, expires, partial };
     let count = match step.assembly() {
         Some(assembly) => assembly.sources(),
         None => live(step).len(),
@@ -170,6 +183,7 @@ fn store(
         return Err(Refusal::Busy(60));
     }
     put(step, tag.id, publication, &content.to_bytes());
+    partial_publication::keep(step, tag.id, None, taken.original.as_deref());
     arm(step, tag.id, None, expires);
     compose(step, Change::Put(tag.id, publication, &content));
     Ok(())
@@ -177,8 +191,8 @@ fn store(
 
 /// The end of a publication by its publisher (PUB-13). Watchers learn of it if it makes a
 /// difference.
-fn remove(step: &mut Step<'_>, id: Id) {
-    forget(step, &id.key(keys::PUBLICATION));
+fn remove(step: &mut Step<'_>, id: Id, publication: Publication) {
+    forget(step, id, Some(publication));
     follow(step, Change::Remove(id));
 }
 
@@ -188,11 +202,12 @@ fn remove(step: &mut Step<'_>, id: Id) {
 pub fn expire(step: &mut Step<'_>) -> Vec<Id> {
     let mut gone = Vec::new();
     for (key, record) in step.host.scan(&[keys::PUBLICATION], None, SCAN) {
+        let Some(id) = Id::of_key(&key) else { continue };
         // A record that cannot be read has no claim to stay.
-        let expires = records::decode::<Publication>(&record).map_or(0, |publication| publication.expires);
-        if expires <= step.now {
-            forget(step, &key);
-            gone.extend(Id::of_key(&key));
+        let publication = records::decode::<Publication>(&record);
+        if publication.is_none_or(|publication| publication.expires <= step.now) {
+            forget(step, id, publication);
+            gone.push(id);
         }
     }
     if !gone.is_empty() {
@@ -201,9 +216,11 @@ pub fn expire(step: &mut Step<'_>) -> Vec<Id> {
     gone
 }
 
-fn forget(step: &mut Step<'_>, key: &[u8]) {
-    step.host.delete(key, Durability::Durable);
-    step.host.cancel_timer(key);
+fn forget(step: &mut Step<'_>, id: Id, publication: Option<Publication>) {
+    partial_publication::forget(step, id, publication);
+    let key = id.key(keys::PUBLICATION);
+    step.host.delete(&key, Durability::Durable);
+    step.host.cancel_timer(&key);
 }
 
 /// Publications have gone: the document follows, or goes with them.

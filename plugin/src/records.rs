@@ -5,13 +5,15 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use crate::conditional::Condition;
 use crate::keys::Id;
+use crate::media::Format;
 use crate::package::Package;
 use crate::ports::Instant;
 use crate::sip::dialog::Dialog;
 
 /// Number of the schema written. Only this one is read so far.
-pub const SCHEMA: u8 = 1;
+pub const SCHEMA: u8 = 2;
 
 /// A publication (RFC 3903 4.1). Its tail is the stored document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +26,8 @@ pub struct Publication {
     pub changed: Instant,
     /// When it ends. Its timer never is later than this, but may be earlier.
     pub expires: Instant,
+    /// True if what the publisher holds is kept as well, for the changes that it may send.
+    pub partial: bool,
 }
 
 /// The composed document of the presentity. Its tail is what composition has to know of the
@@ -114,6 +118,12 @@ impl State {
         }
     }
 
+    /// True if its watcher ended the subscription.
+    #[must_use]
+    pub fn is_unsubscribed(self) -> bool {
+        matches!(self, Self::Ending(Ending::Unsubscribed(_)))
+    }
+
     /// True if nobody has decided.
     #[must_use]
     pub fn is_pending(self) -> bool {
@@ -136,6 +146,8 @@ pub struct Subscription<'a> {
     pub dialog: Dialog<'a>,
     /// Its event package.
     pub package: Package,
+    /// Type of the documents, by the Accept of the latest SUBSCRIBE.
+    pub format: Format,
     /// `id` of the Event header.
     pub event_id: Option<Cow<'a, str>>,
     /// URI under which the watcher knows the presentity.
@@ -156,6 +168,29 @@ pub struct Subscription<'a> {
     pub reserved: u32,
     /// How often it moved to another partition.
     pub moves: u32,
+}
+
+/// What a watcher holds of the presentity, as far as that decides what it is sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// Version of the document that the last NOTIFY brought it up to in `application/pidf-diff+xml`; what
+    /// changed since then may be told alone. None if something else was last.
+    pub base: Option<u64>,
+    /// When it is not to be sent anything.
+    pub condition: Condition,
+}
+
+impl Held {
+    /// As [`Held`] after a NOTIFY that did not arrive, or may not have.
+    #[must_use]
+    pub fn in_doubt(self) -> Self {
+        let condition = match self.condition {
+            // What was to be shown instead may have left.
+            Condition::While(_) => Condition::Never,
+            condition => condition,
+        };
+        Self { base: None, condition }
+    }
 }
 
 impl Subscription<'_> {
@@ -194,6 +229,8 @@ pub struct InFlight {
     pub since: Instant,
     /// True if it says `terminated`.
     pub last: bool,
+    /// True if its document has a number of its own.
+    pub numbered: bool,
 }
 
 /// Where a subscription stands: what every NOTIFY changes. Mostly written relaxed: after a
@@ -211,6 +248,8 @@ pub struct Position {
     pub in_flight: Option<InFlight>,
     /// Documents sent so far that count themselves: partial presence. Watcher information goes by `cseq`.
     pub documents: u32,
+    /// What the watcher holds.
+    pub held: Held,
     /// A NOTIFY is due whatever the document: a SUBSCRIBE came while another was in flight.
     pub owed: bool,
     /// Notifications of changes wait until then.
@@ -280,7 +319,7 @@ mod tests {
 
     #[test]
     fn records_come_back_and_other_schemas_are_refused() {
-        let publication = Publication { nonce: [7; 12], created: 1, changed: 1, expires: 2 };
+        let publication = Publication { nonce: [7; 12], created: 1, changed: 1, expires: 2, partial: false };
         let mut bytes = encode_with_tail(&publication, b"tail");
         assert_eq!(decode_with_tail(&bytes), Some((publication, &b"tail"[..])));
         assert_eq!(decode::<Publication>(&bytes[..5]), None);
@@ -303,6 +342,7 @@ mod tests {
                 remote_cseq: 1,
             },
             package: Package::Presence,
+            format: Format::Pidf,
             event_id: Some("7".into()),
             entity: "sip:a@x".into(),
             watcher: "sip:b@x".into(),

@@ -8,7 +8,8 @@ use crate::configuration::Configuration;
 use crate::keys::{self, Id, Usage};
 use crate::package::Package;
 use crate::ports::{Durability, Host, Instant, Level};
-use crate::records::{self, Fanout, InFlight, Position, Subscription};
+use crate::presentation;
+use crate::records::{self, Fanout, Held, InFlight, Position, Subscription};
 
 /// A NOTIFY of which nothing was heard for this long has been forgotten by a host: Timer F
 /// (RFC 3261 17.1.2.2) would have told after 32 s.
@@ -80,6 +81,8 @@ pub struct Step<'a> {
     /// Documents rendered in this step, by entity. Watchers of a presentity mostly know it
     /// under one URI, so this is hardly ever more than one.
     rendered: Vec<(String, Vec<u8>)>,
+    /// What was found out for watchers who are shown the document.
+    pub presentation: presentation::Cache,
 }
 
 impl<'a> Step<'a> {
@@ -95,6 +98,7 @@ impl<'a> Step<'a> {
             traced: None,
             document: None,
             rendered: Vec::new(),
+            presentation: presentation::Cache::default(),
         }
     }
 
@@ -187,6 +191,8 @@ impl<'a> Step<'a> {
         }
         self.host.delete(keys::DOCUMENT, durability);
         self.host.delete(keys::SECRET, durability);
+        self.host.delete(keys::FORMER, durability);
+        self.presentation = presentation::Cache::default();
         self.document = None;
         self.rendered.clear();
     }
@@ -218,6 +224,7 @@ impl<'a> Step<'a> {
                 version: None,
                 in_flight: None,
                 documents: subscription.reserved,
+                held: Held::default(),
                 owed: true,
                 not_before: 0,
             };
@@ -228,6 +235,7 @@ impl<'a> Step<'a> {
             position.cseq = position.cseq.max(subscription.reserved);
             // No more documents than NOTIFYs were sent.
             position.documents = position.documents.max(subscription.reserved);
+            position.held = position.held.in_doubt();
             // What watcher information told may have been taken back with it: it is told anew.
             position.owed |= subscription.package != Package::Presence;
         }

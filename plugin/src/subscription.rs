@@ -1,18 +1,20 @@
 //! SUBSCRIBE: the notifier's side of a subscription (RFC 6665 4.2, RFC 3856).
 
 use crate::authorization;
+use crate::census;
+use crate::conditional::{self, Condition, Suppression};
 use crate::configuration::{Configuration, Decision};
-use crate::content;
+use crate::content::{self, Content};
 use crate::delivery::{self, CSEQ_BLOCK, Progress};
 use crate::errors::{Refusal, reply};
 use crate::identity::{Presentity, Principal};
 use crate::keys::{Id, Usage};
 use crate::lifetime;
-use crate::media;
+use crate::media::{self, Format};
 use crate::notification;
 use crate::package::Package;
 use crate::ports::{Delivery, Durability, Host, Reply, Verdict};
-use crate::records::{self, Ending, Position, State, Subscription, Transition};
+use crate::records::{self, Ending, Held, Position, State, Subscription, Transition};
 use crate::relocation::anchor;
 use crate::relocation::passage::{self, Departure, Request};
 use crate::relocation::search::Search;
@@ -24,11 +26,15 @@ use crate::sip::{HeaderBlock, Identity, Malformed, Message};
 use crate::step::Step;
 use crate::watcher_info::{self, Happening};
 
+/// Seconds after which a watcher may try again whose presentity has too many.
+const FULL: u32 = 300;
+
 /// What a SUBSCRIBE asks for, once it was found to be one that can be served.
 struct Asked<'m> {
     principal: Principal,
     package: Package,
     event: Event<'m>,
+    condition: Condition,
 }
 
 /// Answers a SUBSCRIBE. Every 2xx comes with a NOTIFY in the same step, or right behind
@@ -108,7 +114,8 @@ impl<'m> Asked<'m> {
         let event = Event::of(message)?;
         let package = Package::of(&event)?;
         crate::handler::check_require(message)?;
-        Ok(Self { principal, package, event })
+        let condition = Condition::of(message, package)?;
+        Ok(Self { principal, package, event, condition })
     }
 
     /// Names a subscription of this package.
@@ -128,7 +135,7 @@ fn create(
     let tag = usage.id.hex();
     let dialog = Dialog::create(message, &tag)?;
     let seconds = lifetime::of_subscription(message, step.configuration)?;
-    check_content(message, asked.package)?;
+    let format = check_content(message, asked.package)?;
     let state = authorize(step, asked.package, &asked.principal, &presentity.identity);
     if state.is_ending() {
         let refusal = Refusal::Forbidden("Forbidden");
@@ -138,6 +145,7 @@ fn create(
     let mut subscription = Subscription {
         dialog,
         package: asked.package,
+        format,
         event_id: asked.event.id.map(Into::into),
         entity: presentity.uri.into(),
         watcher: asked.principal.name().into(),
@@ -148,11 +156,15 @@ fn create(
         reserved: CSEQ_BLOCK,
         moves: 0,
     };
+    let limit = step.configuration.limits.subscriptions;
+    if seconds > 0 && asked.package == Package::Presence && !census::has_room(step, usage.id, limit) {
+        return Err(Refusal::Busy(FULL));
+    }
     watcher_info::admit(step, &subscription, seconds == 0)?;
     if seconds == 0 {
         watcher_info::fetched(step, usage.id, &subscription);
         subscription.state = State::Ending(Ending::Unsubscribed(state.view()));
-        fetch(step, &subscription)?;
+        fetch(step, &subscription, asked.condition)?;
     } else {
         let mut position = Position {
             epoch: step.epoch(),
@@ -160,6 +172,7 @@ fn create(
             version: None,
             in_flight: None,
             documents: 0,
+            held: Held { base: None, condition: asked.condition },
             owed: true,
             not_before: 0,
         };
@@ -175,15 +188,20 @@ fn create(
     if !subscription.dialog.routes.is_empty() {
         headers.line("Record-Route", &subscription.dialog.routes);
     }
-    let routes = accepted(headers, seconds);
+    let routes = accepted(Status::OK, headers, seconds);
     Ok(Reply { to_tag: Some(tag), ..routes })
 }
 
 /// A fetch (RFC 6665 4.4.3): one NOTIFY and no subscription. The host keeps the
 /// NOTIFY over a crash, as nothing else would bring it about again.
-fn fetch(step: &mut Step<'_>, subscription: &Subscription<'_>) -> Result<(), Refusal> {
-    let content = content::once(step, subscription);
-    let request = notification::build(subscription, 1, content, step.now)?;
+fn fetch(step: &mut Step<'_>, subscription: &Subscription<'_>, condition: Condition) -> Result<(), Refusal> {
+    let shown = content::show(step, subscription, false);
+    let tag = content::tag(step, subscription, &shown);
+    let content = match condition.holds(tag.as_ref()) {
+        true => Content::NONE,
+        false => content::once(step, subscription, &shown),
+    };
+    let request = notification::build(subscription, 1, content, tag, step.now)?;
     step.host.send(request, delivery::FETCH, Delivery::Kept);
     Ok(())
 }
@@ -217,7 +235,7 @@ fn renew(
         return Err(Refusal::Forbidden("Not the Subscriber"));
     }
     let seconds = lifetime::of_subscription(message, step.configuration)?;
-    check_content(message, asked.package)?;
+    subscription.format = check_content(message, asked.package)?;
     subscription.dialog.refresh_target(message)?;
     if seconds > 0 {
         subscription.expires = lifetime::end(step.now, seconds);
@@ -241,7 +259,7 @@ fn renew(
                 },
             };
             passage::leave(step, usage, &kept, subscription, &departure);
-            Ok(Verdict::Reply(accepted(HeaderBlock::with_capacity(40), seconds)))
+            Ok(Verdict::Reply(accepted(Status::OK, HeaderBlock::with_capacity(40), seconds)))
         }
     }
 }
@@ -277,13 +295,23 @@ fn stay(
     if let Some(what) = happening(kept.state, subscription.state) {
         watcher_info::happened(step, usage, &subscription, what);
     }
-    position.owed = true;
+    match conditional::suppress(step, usage, kept.state, &subscription, &mut position, asked.condition) {
+        Suppression::Notify => {
+            log(step, "subscription renewed, nothing to notify", &subscription, seconds);
+            return Ok(Verdict::Reply(accepted(
+                Status::NO_NOTIFICATION,
+                HeaderBlock::with_capacity(40),
+                seconds,
+            )));
+        }
+        Suppression::None => position.owed = true,
+    }
     notify(step, usage, &mut subscription, &mut position)?;
     log(step, "subscription renewed", &subscription, seconds);
     if granted.is_ending() {
         return Ok(Verdict::Reply(Refusal::Forbidden("Forbidden").into_reply()));
     }
-    Ok(Verdict::Reply(accepted(HeaderBlock::with_capacity(40), seconds)))
+    Ok(Verdict::Reply(accepted(Status::OK, HeaderBlock::with_capacity(40), seconds)))
 }
 
 /// Sends the NOTIFY that a SUBSCRIBE calls for and notes it durably, so that a crash
@@ -301,14 +329,16 @@ fn notify(
     Ok(())
 }
 
-fn check_content(message: &Message<'_>, package: Package) -> Result<(), Refusal> {
-    let media = match package {
-        Package::Presence => media::PIDF,
-        Package::Winfo | Package::WinfoOfWinfo => watcher_info::WATCHERINFO,
+fn check_content(message: &Message<'_>, package: Package) -> Result<Format, Refusal> {
+    let format = match package {
+        Package::Presence => Format::of(message)?,
+        Package::Winfo | Package::WinfoOfWinfo => {
+            media::check_accept(message, watcher_info::WATCHERINFO)?;
+            Format::default()
+        }
     };
-    media::check_accept(message, media)?;
     // No type of body is understood in a SUBSCRIBE yet.
-    media::body(message, &[], "").map(|_| ())
+    media::body(message, &[], "").map(|_| format)
 }
 
 /// What a change of state is to who watches the watchers.
@@ -325,9 +355,9 @@ fn happening(before: State, after: State) -> Option<Happening> {
     }
 }
 
-fn accepted(mut headers: HeaderBlock, seconds: u32) -> Reply {
+fn accepted(status: Status, mut headers: HeaderBlock, seconds: u32) -> Reply {
     headers.number("Expires", seconds.into());
-    let mut reply = reply(Status::OK, Status::OK.reason().to_owned(), headers);
+    let mut reply = reply(status, status.reason().to_owned(), headers);
     reply.contact = Some(String::new());
     reply
 }

@@ -29,6 +29,14 @@ else
 fi
 export CARGO_TARGET_DIR="$target_dir/fuzz"
 
+# Each of the RFCs' patches with what it is applied to, or the outcome of it, behind a zero byte.
+pairs() {
+    for before in ../data/patches/*-"$2".xml; do
+        name=$(basename "$before" "-$2.xml")
+        { cat "$before"; printf '\0'; cat "../data/patches/$name-$3.xml"; } >"$1/$name"
+    done
+}
+
 # Every line of a list is one seed.
 seed() {
     number=0
@@ -48,6 +56,14 @@ for target in "$@"; do
     wire | stream | value_message | value_dialog | value_spans) cp ../../host/sip/tests/data/torture/*.dat "$corpus" ;;
     document | composition)
         cp ../../plugin/tests/data/*.xml "$corpus"
+        dictionary=xml.dict
+        ;;
+    patch | difference | partial_publication)
+        case $target in
+        patch) pairs "$corpus" before patch ;;
+        difference) pairs "$corpus" before after ;;
+        *) pairs "$corpus" full diff ;;
+        esac
         dictionary=xml.dict
         ;;
     configuration) seed "$corpus" seeds/configuration.txt ;;

@@ -65,6 +65,8 @@ pub struct Rules {
 pub struct Limits {
     /// Live publications of a presentity.
     pub publications: u32,
+    /// Subscriptions to a presentity, about.
+    pub subscriptions: u32,
     /// Watchers that are notified in the step of the change; the others follow by posts.
     pub inline_watchers: u32,
     /// Watchers that are looked at in each step after that.
@@ -140,11 +142,12 @@ impl Configuration {
         };
 
         let limits = Section::of(whole, "", "limits", problems);
-        let own = ["publications", "inline_watchers", "chunk", "document"];
+        let own = ["publications", "subscriptions", "inline_watchers", "chunk", "document"];
         limits.only(&[&own[..], WatcherInfo::LIMITS].concat(), problems);
         let winfo = WatcherInfo::read(&presence, &limits, problems);
         let limits = Limits {
             publications: limits.number("publications", 1, 1_000, 32, problems),
+            subscriptions: limits.number("subscriptions", 1, 100_000_000, 100_000, problems),
             inline_watchers: limits.number("inline_watchers", 0, 1_000, 32, problems),
             chunk: limits.number("chunk", 1, 1_000, 100, problems),
             document: pidf::Limits {

@@ -26,3 +26,16 @@ impl Default for Limits {
         Self::DEFAULT
     }
 }
+
+impl From<&Limits> for crate::xml::Limits {
+    fn from(limits: &Limits) -> Self {
+        Self {
+            bytes: limits.bytes,
+            depth: limits.depth,
+            // White space stands around elements.
+            nodes: limits.elements.saturating_mul(3),
+            attributes: limits.attributes,
+            namespaces: limits.namespaces,
+        }
+    }
+}

@@ -1,13 +1,9 @@
 //! Namespaces that every composed document calls by the same prefix.
 
+pub(crate) use crate::xml::{XML, XMLNS};
+
 /// The namespace of PIDF itself, the default one in composed documents.
 pub const PIDF: &str = "urn:ietf:params:xml:ns:pidf";
-
-/// Namespace bound to the prefix `xml` by definition.
-pub(crate) const XML: &str = "http://www.w3.org/XML/1998/namespace";
-
-/// Namespace of `xmlns` attributes; nothing may be bound to it.
-pub(crate) const XMLNS: &str = "http://www.w3.org/2000/xmlns/";
 
 /// A namespace known by name.
 pub(crate) struct Known {

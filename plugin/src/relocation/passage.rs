@@ -13,7 +13,7 @@ use crate::delivery::{self, CSEQ_BLOCK, Progress};
 use crate::identity::Principal;
 use crate::keys::{self, Id, Usage};
 use crate::ports::{Durability, Instant, Level};
-use crate::records::{self, Ending, Position, State, Subscription};
+use crate::records::{self, Ending, Held, Position, State, Subscription};
 use crate::sip::Identity;
 use crate::step::Step;
 use crate::subscription;
@@ -193,6 +193,7 @@ pub fn arrive(step: &mut Step<'_>, arrival: Arrival, record: &[u8]) -> bool {
         version: None,
         in_flight: None,
         documents: arrival.documents,
+        held: Held::default(),
         owed: true,
         not_before: 0,
     };

@@ -146,6 +146,12 @@ impl<'a> Accept<'a> {
         fitting.max_by_key(|(fit, quality)| (*fit, *quality)).map(|(_, quality)| quality).filter(|q| *q > 0)
     }
 
+    /// As [`Accept::quality`], of a type that a range names; wildcards do not count.
+    pub fn named_quality(&self, media: &MediaType<'_>) -> Option<u16> {
+        let named = self.ranges.iter().any(|range| range.fit(media).is_some_and(|fit| fit >= 2));
+        self.quality(media).filter(|_| named)
+    }
+
     /// The first of the best accepted of `offers`, which are in the server's order of preference.
     pub fn best<'o>(&self, offers: &[MediaType<'o>]) -> Option<MediaType<'o>> {
         let mut best: Option<(u16, MediaType<'o>)> = None;

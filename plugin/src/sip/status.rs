@@ -26,6 +26,7 @@ macro_rules! statuses {
 
 statuses! {
     OK = 200 "OK";
+    NO_NOTIFICATION = 204 "No Notification";
     BAD_REQUEST = 400 "Bad Request";
     UNAUTHORIZED = 401 "Unauthorized";
     FORBIDDEN = 403 "Forbidden";

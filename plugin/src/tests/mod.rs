@@ -2,6 +2,7 @@
 //! row or RFC section that it shows.
 
 mod composition;
+mod conditional;
 mod delivery;
 mod fanout;
 mod identities;
@@ -10,6 +11,7 @@ mod model;
 mod moving;
 mod moving_model;
 mod moving_watchers;
+mod partial;
 mod publication;
 mod recovery;
 mod scene;

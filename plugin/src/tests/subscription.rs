@@ -343,3 +343,21 @@ fn what_expired_while_the_host_was_down_ends_at_its_start() {
     scene.settle();
     assert_eq!(scene.only_notify().state(), "terminated;reason=timeout");
 }
+
+/// One presentity cannot use up the server: beyond the limit a watcher is told to come later. Those who are there
+/// are served, and a fetch needs no room.
+#[test]
+fn watchers_of_a_presentity_are_bounded() {
+    let json = r#"{"presence":{"domains":["example.com"]},"rules":{"enabled":true,"default":"allow"},
+        "limits":{"subscriptions":5}}"#;
+    let mut scene = Scene::new(json);
+    let tags: Vec<String> = (0..5).map(|number| scene.watch(&format!("w{number}"))).collect();
+    let answer = scene.subscribe("one-more", "");
+    assert_eq!((answer.status, answer.header("Retry-After")), (503, Some("300")));
+    assert_eq!(scene.subscribe("one-more", "Expires: 0\n").status, 200);
+    assert_eq!(scene.resubscribe("w0", &tags[0], 2, "").status, 200);
+    assert_eq!(scene.resubscribe("w1", &tags[1], 2, "Expires: 0\n").status, 200);
+    scene.answer_all();
+    scene.watch("another");
+    assert_eq!(scene.count(SUBSCRIPTION), 5);
+}

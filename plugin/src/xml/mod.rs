@@ -15,7 +15,7 @@ mod writer;
 
 pub(crate) use lexical::{escape_attribute, is_blank};
 pub use namespaces::{Namespace, Namespaces};
-pub(crate) use namespaces::{Scope, reserved};
+pub(crate) use namespaces::{Scope, XML, XMLNS, reserved};
 pub use reader::{Limits, ReadError, Text};
 pub use tree::{Attribute, Declaration, Document, Element, Name, Node};
 pub use writer::{Unwritable, canonical};

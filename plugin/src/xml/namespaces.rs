@@ -1,6 +1,10 @@
 use std::borrow::Cow;
 
-use crate::pidf::namespaces::{XML, XMLNS};
+/// Namespace bound to the prefix `xml` by definition.
+pub(crate) const XML: &str = "http://www.w3.org/XML/1998/namespace";
+
+/// Namespace of `xmlns` attributes; nothing may be bound to it.
+pub(crate) const XMLNS: &str = "http://www.w3.org/2000/xmlns/";
 
 /// A namespace, by its number among the [`Namespaces`] that were met.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -34,19 +34,6 @@ impl Limits {
         Self { bytes: usize::MAX, depth: 256, nodes: usize::MAX, attributes: usize::MAX, namespaces: 30_000 };
 }
 
-impl From<&crate::pidf::Limits> for Limits {
-    fn from(limits: &crate::pidf::Limits) -> Self {
-        Self {
-            bytes: limits.bytes,
-            depth: limits.depth,
-            // White space stands around elements.
-            nodes: limits.elements.saturating_mul(3),
-            attributes: limits.attributes,
-            namespaces: limits.namespaces,
-        }
-    }
-}
-
 /// Why a document cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum ReadError {

@@ -1,0 +1,168 @@
+//! What of a presentity a watcher is shown: which document, in which type, whole or as what
+//! changed (RFC 5263), and the entity-tag that goes with it (RFC 5839).
+
+use std::rc::Rc;
+
+use crate::composition::Composed;
+use crate::conditional::{Digest, Tag};
+use crate::content::Content;
+use crate::former::Former;
+use crate::media::{Format, PIDF};
+use crate::neutral_view;
+use crate::pidf_diff::{self, Difference, PIDF_DIFF};
+use crate::records::{Position, Subscription, View};
+use crate::step::Step;
+
+/// What is shown, whatever the type.
+#[derive(Clone, Debug)]
+pub enum Shown {
+    /// The document.
+    Document,
+    /// A document that says no more than that the presentity cannot be reached.
+    Neutral(Composed),
+    /// Nothing.
+    Nothing,
+}
+
+/// What was found out in a step and serves for other watchers.
+#[derive(Clone, Debug, Default)]
+pub struct Cache {
+    /// Digest of the document, by its version.
+    digest: Option<(u64, Digest)>,
+    former: Option<Former>,
+    /// What leads from one version to another; none where that is not worth it.
+    differences: Vec<(u64, u64, Option<Rc<Difference>>)>,
+}
+
+/// What a watcher is entitled to see now. `keep` as [`neutral_view::document`] takes it.
+pub fn show(step: &mut Step<'_>, subscription: &Subscription<'_>, keep: bool) -> Shown {
+    match subscription.state.view() {
+        View::Full => Shown::Document,
+        View::Neutral => {
+            Shown::Neutral(neutral_view::document(step, &subscription.watcher, &subscription.entity, keep))
+        }
+        View::Nothing => Shown::Nothing,
+    }
+}
+
+/// The tag of what is shown. With partial notification it is that of the whole (FLT-36).
+pub fn tag(step: &mut Step<'_>, subscription: &Subscription<'_>, shown: &Shown) -> Tag {
+    let mut digest = match shown {
+        Shown::Document => document_digest(step),
+        Shown::Neutral(document) => digest_of(document.as_bytes()),
+        Shown::Nothing => Digest::default(),
+    };
+    // RFC 5839 section 4: what the headers say of the body, and Event, belong to it.
+    if !matches!(shown, Shown::Nothing) {
+        digest.add(subscription.entity.as_bytes());
+        digest.add(media(subscription.format).as_bytes());
+    }
+    if let Some(id) = &subscription.event_id {
+        digest.add(id.as_bytes());
+    }
+    digest.tag()
+}
+
+/// The next body of a subscription; counts it in the position, which is as it was after the
+/// NOTIFY before.
+pub fn next(
+    step: &mut Step<'_>,
+    subscription: &Subscription<'_>,
+    position: &mut Position,
+    shown: &Shown,
+) -> Content {
+    let held = position.held.base.take();
+    if subscription.format == Format::Pidf || matches!(shown, Shown::Nothing) {
+        return whole(step, subscription, shown, 0);
+    }
+    position.documents = position.documents.saturating_add(1);
+    let number = position.documents;
+    if !matches!(shown, Shown::Document) {
+        return whole(step, subscription, shown, number);
+    }
+    let version = step.document().version;
+    position.held.base = Some(version);
+    // After each SUBSCRIBE the whole (FLT-19), and whenever it is not certain what the watcher has.
+    let difference = held.filter(|_| !position.owed).and_then(|held| difference(step, held, version));
+    remember(step, version);
+    match difference {
+        Some(difference) => {
+            Content { media: PIDF_DIFF, body: difference.render(&subscription.entity, number) }
+        }
+        None => whole(step, subscription, shown, number),
+    }
+}
+
+/// The only body of a fetch.
+pub fn once(step: &mut Step<'_>, subscription: &Subscription<'_>, shown: &Shown) -> Content {
+    whole(step, subscription, shown, 1)
+}
+
+/// Everything that is shown; `number` is that of the document where the type counts them.
+fn whole(step: &mut Step<'_>, subscription: &Subscription<'_>, shown: &Shown, number: u32) -> Content {
+    let entity = &subscription.entity;
+    let body = match (shown, subscription.format) {
+        (Shown::Nothing, _) => Vec::new(),
+        (Shown::Document, Format::Pidf) => step.render(entity),
+        (Shown::Document, Format::PidfDiff) => pidf_diff::full(step.document().kept(), entity, number),
+        (Shown::Neutral(document), Format::Pidf) => document.render(entity),
+        (Shown::Neutral(document), Format::PidfDiff) => pidf_diff::full(document.as_bytes(), entity, number),
+    };
+    Content { media: media(subscription.format), body }
+}
+
+fn media(format: Format) -> &'static str {
+    match format {
+        Format::Pidf => PIDF,
+        Format::PidfDiff => PIDF_DIFF,
+    }
+}
+
+fn document_digest(step: &mut Step<'_>) -> Digest {
+    let document = step.document();
+    let version = document.version;
+    if let Some((_, digest)) = step.presentation.digest.filter(|(known, _)| *known == version) {
+        return digest;
+    }
+    let digest = digest_of(step.document().kept());
+    step.presentation.digest = Some((version, digest));
+    digest
+}
+
+fn digest_of(document: &[u8]) -> Digest {
+    let mut digest = Digest::default();
+    digest.add(document);
+    digest
+}
+
+/// What leads from a former version to the present one, found out once for all watchers.
+fn difference(step: &mut Step<'_>, from: u64, to: u64) -> Option<Rc<Difference>> {
+    let known = step.presentation.differences.iter().find(|known| (known.0, known.1) == (from, to));
+    if let Some((.., known)) = known {
+        return known.clone();
+    }
+    let former = former(step);
+    let old = former.get(from).map(<[u8]>::to_vec);
+    let found = old.and_then(|old| Difference::between(&old, step.document().kept())).map(Rc::new);
+    step.presentation.differences.push((from, to, found.clone()));
+    found
+}
+
+/// Keeps the present document for the sake of watchers that have it now.
+fn remember(step: &mut Step<'_>, version: u64) {
+    if former(step).get(version).is_some() {
+        return;
+    }
+    let mut former = step.presentation.former.take().unwrap_or_default();
+    if former.add(version, step.document().kept()) {
+        former.store(step);
+    }
+    step.presentation.former = Some(former);
+}
+
+fn former<'s>(step: &'s mut Step<'_>) -> &'s Former {
+    if step.presentation.former.is_none() {
+        step.presentation.former = Some(Former::load(step));
+    }
+    step.presentation.former.get_or_insert_default()
+}
