@@ -131,3 +131,40 @@ fn rules_of_a_site_are_asked() {
     let entity = bob.publish_for(BOB).body(PIDF, document("sip:alice@old.example.com", "x"));
     let _ = bob.send(&entity).expect(403);
 }
+
+/// WPS-48: rules that fail to normalize refuse that request and no other (500 with Retry-After), rules that fail to
+/// map leave what the map says; either way the operator sees it.
+#[test]
+fn rules_of_a_site_that_fail_do_no_harm() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    std::fs::write(folder.path().join("rules.wasm"), rollcall_test_guests::IDENTITY_RULES).expect("write");
+    let config = Config::new()
+        .set("identity.component", "rules.wasm")
+        .set("identity.time_limit", "100ms")
+        .set("identity.map", "map.csv");
+    std::fs::write(folder.path().join("map.csv"), format!("{ALICE},sip:maps_traps@example.com\n"))
+        .expect("write");
+    let server = Server::start_in(folder, config);
+    let failures = || server.admin().metrics().sum("rollcall_identity_failures_total", &[]);
+    let bob = Phone::udp(&server, BOB);
+    for user in ["traps", "spins", "grows", "gives_a_giant", "gives_up"] {
+        let name = format!("sip:{user}@example.com");
+        let phone = Phone::udp(&server, &name);
+        let (watcher, before) = (phone.also(BOB), failures());
+        let requests =
+            [watcher.subscribe_request(&name), phone.subscribe_request(BOB), phone.publish_request("")];
+        for answer in requests.map(|request| phone.send(&request)) {
+            assert_eq!(answer.status(), 500, "{user}: {answer}");
+            assert!(answer.header("Retry-After").is_some(), "{answer}");
+        }
+        assert!(failures() > before, "{user}: {before:?}");
+    }
+    let refused = bob.send(&bob.subscribe_request("sip:refuses@example.com")).expect(403);
+    assert_eq!(refused.header("Retry-After"), None);
+    are_one(&server, &[ALICE, "sip:maps_traps@example.com"]);
+    are_one(&server, &["sip:maps_gives_a_giant@example.com", "sip:maps_gives_a_giant@EXAMPLE.com"]);
+    let log = server.log();
+    let warnings: Vec<_> = log.lines().filter(|line| line.contains("WARN")).collect();
+    assert!(warnings[0].contains("sip:traps@example.com"), "{log}");
+    assert!(warnings.len() < 5, "a line now and then, not one for each request: {log}");
+}
