@@ -19,10 +19,10 @@
 //! | `r` | [`crate::records::Rate`]: publications of the running minute | relaxed |
 //! | `u` + watcher + id | a pending or waiting watcher (`watcher_info`) | durable, relaxed at its end |
 //! | `w` + `p` or `w` | what happened to watchers (`watcher_info`) | relaxed |
-//! | `a` | [`crate::relocation::anchor::Anchor`]: where subscriptions to this identity are kept | durable |
-//! | `b` + identity | [`crate::relocation::anchor::Claimed`]: that it was told so | durable |
-//! | `m` + id | [`crate::relocation::passage::Passage`] of a subscription that came or went | durable |
-//! | `l` + id | [`crate::relocation::passage::Departure`] of a subscription that is to go | durable |
+//! | `a` | `relocation::anchor::Anchor`: where subscriptions to this identity are kept | durable |
+//! | `b` + identity | `relocation::anchor::Claimed`: that it was told so | durable |
+//! | `m` + id | `relocation::passage::Passage` of a subscription that came or went | durable |
+//! | `l` + id | `relocation::passage::Departure` of a subscription that is to go | durable |
 //! | `k` | secret that neutral documents are derived from, 8 bytes | durable |
 //!
 //! The secret is eight plain bytes, what a publisher holds is its document; every other record

@@ -1,7 +1,7 @@
 //! XML patch operations (RFC 5261): applying them, and finding those that lead from one
 //! document to another.
 //!
-//! A patch is applied as a whole or not at all: [`apply`] takes the document and gives it
+//! A patch is applied as a whole or not at all: [`apply()`] takes the document and gives it
 //! back only when every operation succeeded. What it may cost is bounded, so that neither a
 //! hostile selector nor many operations on a large document hold a step up.
 

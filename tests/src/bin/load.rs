@@ -21,6 +21,9 @@ struct Arguments {
     /// Domain of the presentities.
     #[arg(long, default_value = "example.com")]
     domain: String,
+    /// What the presentities' names begin with; something of this run only if absent.
+    #[arg(long)]
+    names: Option<String>,
     /// Operations a second.
     #[arg(long, default_value_t = 1000.0)]
     rate: f64,
@@ -49,7 +52,7 @@ fn main() {
     let report = run(&Plan {
         scenario: arguments.scenario,
         server: arguments.server,
-        names: None,
+        names: arguments.names,
         domain: arguments.domain,
         pid: arguments.pid,
         rate: arguments.rate,
