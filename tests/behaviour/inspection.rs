@@ -62,6 +62,7 @@ fn the_publications_and_watchers_of_a_presentity_are_told() {
 #[test]
 fn all_presentities_are_listed_page_by_page() {
     let server = Server::start(Config::new());
+    assert_eq!(show(&server, &["presentities"]), "nobody\n");
     let users: Vec<String> = (0..5).map(|n| format!("sip:user{n}@example.com")).collect();
     let phones: Vec<Phone> = users.iter().map(|user| Phone::udp(&server, user)).collect();
     let _publications: Vec<_> = phones

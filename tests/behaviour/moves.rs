@@ -24,8 +24,12 @@ fn server() -> Server {
     Server::start_in(folder, Config::new().set("identity.map", "map.json"))
 }
 
-/// The desk becomes that person's.
+/// The desk becomes that person's, once everything that was posted has arrived: where to look for a subscription
+/// is known to the desk a moment after it was taken.
 fn give_desk_to(server: &Server, person: &str) {
+    server.wait_metrics("every post delivered", |metrics| {
+        metrics.sum("rollcall_outbox_depth", &[]) == Some(0.0)
+    });
     let new = server.folder().join("new");
     std::fs::write(&new, map(person)).expect("write the map");
     std::fs::rename(new, server.folder().join("map.json")).expect("replace the map");

@@ -13,11 +13,9 @@ const MAP: &str = "{\"sip:alice@example.com\": [\"tel:+15550100\"]}";
 
 /// A server with an identity map and both lists, and a virtual clock.
 fn server(files: &[(&str, &str)], config: Config) -> Server {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    for (name, text) in [("map.json", MAP), ("white.txt", ""), ("black.txt", "")].iter().chain(files) {
-        std::fs::write(folder.path().join(name), text).expect("write a file");
-    }
-    Server::start_in(folder, config)
+    let mut all = vec![("map.json", MAP), ("white.txt", ""), ("black.txt", "")];
+    all.extend(files);
+    Server::start_with(&all, config)
 }
 
 fn config() -> Config {
@@ -26,13 +24,6 @@ fn config() -> Config {
         .set("identity.map", "map.json")
         .set("lists.white", "white.txt")
         .set("lists.black", "black.txt")
-}
-
-/// Replaces a file as an operator should: by renaming a new one over it.
-fn replace(server: &Server, name: &str, text: &str) {
-    let new = server.folder().join("new");
-    std::fs::write(&new, text).expect("write a file");
-    std::fs::rename(new, server.folder().join(name)).expect("rename a file");
 }
 
 fn identity(server: &Server, uri: &str) -> Value {
@@ -87,12 +78,8 @@ fn lists_hold_from_the_first_request_on() {
 fn each_section_is_reloaded_by_its_own_interval() {
     let white = ("white.txt", "sip:al@example.com");
     let server = server(&[white], config().set("identity.reload", 600).set("lists.reload", 60));
-    replace(
-        &server,
-        "map.json",
-        "{\"sip:bob@example.com\": [\"sip:al@example.com\", \"sip:b@example.com\"]}",
-    );
-    replace(&server, "black.txt", "sip:mallory@example.com\nsip:trudy@example.com");
+    server.replace("map.json", "{\"sip:bob@example.com\": [\"sip:al@example.com\", \"sip:b@example.com\"]}");
+    server.replace("black.txt", "sip:mallory@example.com\nsip:trudy@example.com");
     server.advance(Duration::from_secs(61));
     wait_entries(&server, "black", 2.0);
     assert_eq!(fundamental(&server, "sip:b@example.com"), "sip:b@example.com", "not due yet");
@@ -108,14 +95,14 @@ fn each_section_is_reloaded_by_its_own_interval() {
 fn an_operator_reloads_by_signal_and_by_command() {
     let config = config().set("identity.reload", 0).set("lists.reload", 0);
     let server = server(&[], config);
-    replace(&server, "white.txt", "sip:a@example.com");
+    server.replace("white.txt", "sip:a@example.com");
     server.advance(Duration::from_secs(1_000_000));
     let reloaded = rollcall(&server, &["reload"]);
     assert_eq!(reloaded.status.code(), Some(0), "{}", text(&reloaded.stderr));
     let said = text(&reloaded.stdout);
     assert!(said.contains("identities: unchanged, 2 entries\n"), "{said}");
     assert!(said.contains("white: replaced, 1 entries, "), "nothing had reloaded it before: {said}");
-    replace(&server, "white.txt", "sip:a@example.com\nsip:b@example.com");
+    server.replace("white.txt", "sip:a@example.com\nsip:b@example.com");
     server.signal(Signal::SIGHUP);
     wait_entries(&server, "white", 2.0);
     assert_eq!(server.admin().call("POST", "/reload").0, 200);
@@ -127,8 +114,8 @@ fn an_operator_reloads_by_signal_and_by_command() {
 fn a_broken_file_leaves_the_former_table_in_force() {
     let black = ("black.txt", "sip:mallory@example.com");
     let server = server(&[black], config().set("identity.reload", 60).set("lists.reload", 60));
-    replace(&server, "black.txt", "sip:trudy@example.com\n:\n\n::\n");
-    replace(&server, "white.txt", "sip:a@example.com");
+    server.replace("black.txt", "sip:trudy@example.com\n:\n\n::\n");
+    server.replace("white.txt", "sip:a@example.com");
     let minute = || server.advance(Duration::from_secs(61));
     minute();
     wait_entries(&server, "white", 1.0);
@@ -158,7 +145,7 @@ fn a_broken_file_leaves_the_former_table_in_force() {
     assert_eq!(identity(&server, "sip:mallory@example.com")["black"], "identity");
 
     let before = failures(&server, "black");
-    replace(&server, "black.txt", "sip:trudy@example.com");
+    server.replace("black.txt", "sip:trudy@example.com");
     minute();
     server
         .wait_metrics("the new list", |_| identity(&server, "sip:trudy@example.com")["black"] == "identity");
@@ -169,11 +156,8 @@ fn a_broken_file_leaves_the_former_table_in_force() {
 #[test]
 fn a_conflict_in_the_map_is_told_with_both_lines() {
     let server = server(&[], config());
-    replace(
-        &server,
-        "map.json",
-        "{\n\"sip:a@example.com\": [\"tel:+1\"],\n\"sip:b@example.com\": [\"tel:+1\"]}",
-    );
+    server
+        .replace("map.json", "{\n\"sip:a@example.com\": [\"tel:+1\"],\n\"sip:b@example.com\": [\"tel:+1\"]}");
     let said = text(&rollcall(&server, &["reload"]).stderr);
     let line = said.lines().find(|line| line.contains("map.json:3: "));
     assert!(line.is_some_and(|line| line.contains("tel:+1") && line.contains("line 2")), "{said}");

@@ -57,6 +57,32 @@ impl Server {
         unreachable!()
     }
 
+    /// As [`Self::start`], with these files (name and text) in its folder.
+    #[track_caller]
+    #[must_use]
+    pub fn start_with(files: &[(&str, &str)], config: Config) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        for (name, text) in files {
+            std::fs::write(folder.path().join(name), text).expect("write a file");
+        }
+        Self::start_in(folder, config)
+    }
+
+    /// Replaces a file in the folder as an operator should: by renaming a new one over it.
+    #[track_caller]
+    pub fn replace(&self, name: &str, text: &str) {
+        let new = self.folder().join("new");
+        std::fs::write(&new, text).expect("write a file");
+        std::fs::rename(new, self.folder().join(name)).expect("rename a file");
+    }
+
+    /// Has the server read its maps and lists again; fails the test if one of them is broken.
+    #[track_caller]
+    pub fn reload(&self) {
+        let (status, report) = self.admin().call("POST", "/reload");
+        assert_eq!(status, 200, "{report}");
+    }
+
     /// Starts a server that is expected to refuse its configuration; fails the test if it gets
     /// ready.
     #[track_caller]

@@ -105,6 +105,7 @@ async fn presentities(show: &Show, say: &mut Say<'_>) -> Result<(), String> {
     let mut after = show.after.clone();
     let mut left = show.limit.unwrap_or(usize::MAX);
     let mut table = readable::Table::new("presentity");
+    let mut nobody = !show.json;
     while left > 0 {
         let mut target = show.what.path().to_owned();
         append(&mut target, "limit", &PAGE.min(left).to_string());
@@ -121,11 +122,15 @@ async fn presentities(show: &Show, say: &mut Say<'_>) -> Result<(), String> {
         } else {
             let rows: Vec<_> = page.presentities.into_iter().map(flat).filter(|row| !is_empty(row)).collect();
             say(&table.rows(rows.iter()));
+            nobody &= rows.is_empty();
         }
         after = match page.next {
             Some(next) => Some(next),
-            None => return Ok(()),
+            None => break,
         };
+    }
+    if nobody {
+        say("nobody\n");
     }
     Ok(())
 }

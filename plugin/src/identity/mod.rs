@@ -29,7 +29,7 @@ pub const MAX_IDENTITY: usize = 512;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoIdentity {
     /// It is no URI.
-    #[error("malformed URI")]
+    #[error("malformed URI, expected one such as sip:alice@example.com")]
     Malformed,
     /// Its normalized form is longer than [`MAX_IDENTITY`].
     #[error("longer than {MAX_IDENTITY} bytes")]

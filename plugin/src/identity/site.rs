@@ -3,7 +3,8 @@
 //!
 //! What they say is checked like anything from outside. Where they fail to normalize, the request
 //! is refused: somebody else's identity would be the alternative. Where they fail to map, the
-//! built-in result stands. The host tells the operator of traps and time-outs; lines of ours name the URI.
+//! built-in result stands. The host tells the operator of refusals, traps and time-outs, not more often than can be
+//! read; what is wrong with a result is told here.
 
 use super::{MAX_IDENTITY, NoIdentity};
 use crate::configuration::Configuration;
@@ -23,15 +24,11 @@ pub fn normalize(
     if !configuration.identities.component {
         return if identity.as_str().len() <= MAX_IDENTITY { Ok(identity) } else { Err(NoIdentity::TooLong) };
     }
-    match host.normalize(uri, identity.as_str()).and_then(checked) {
+    let answer = host.normalize(uri, identity.as_str());
+    match checked(host, "URI not normalized by the site's rules", uri, answer) {
         Ok(text) => Ok(Identity::from_canonical(text)),
-        Err(failure) => {
-            log(host, "URI not normalized by the site's rules", uri, &failure);
-            Err(match failure {
-                RuleFailure::Refused(why) => NoIdentity::Refused(why),
-                RuleFailure::Broken(why) => NoIdentity::Broken(why),
-            })
-        }
+        Err(RuleFailure::Refused(why)) => Err(NoIdentity::Refused(why)),
+        Err(RuleFailure::Broken(why)) => Err(NoIdentity::Broken(why)),
     }
 }
 
@@ -45,28 +42,30 @@ pub fn fundamental(
     if !configuration.identities.component {
         return mapped;
     }
-    host.fundamental(identity.as_str(), &mapped).and_then(checked).unwrap_or_else(|failure| {
-        log(host, "identity not mapped by the site's rules", identity.as_str(), &failure);
-        mapped
-    })
+    let answer = host.fundamental(identity.as_str(), &mapped);
+    checked(host, "identity not mapped by the site's rules", identity.as_str(), answer).unwrap_or(mapped)
 }
 
 /// A result is a URI, so that it has a domain or none, and can be the name of a partition.
-fn checked(text: String) -> Result<String, RuleFailure> {
-    if text.len() > MAX_IDENTITY {
-        return Err(RuleFailure::Broken(format!("the result is longer than {MAX_IDENTITY} bytes")));
-    }
-    match Uri::parse(&text) {
-        Ok(_) => Ok(text),
-        Err(_) => Err(RuleFailure::Broken("the result is no URI".to_owned())),
-    }
+fn checked(
+    host: &mut dyn Host,
+    message: &str,
+    uri: &str,
+    answer: Result<String, RuleFailure>,
+) -> Result<String, RuleFailure> {
+    let (level, failure) = match answer {
+        Ok(text) if text.len() > MAX_IDENTITY => (Level::Warn, too_long()),
+        Ok(text) if Uri::parse(&text).is_err() => {
+            (Level::Warn, RuleFailure::Broken("the result is no URI".to_owned()))
+        }
+        Ok(text) => return Ok(text),
+        Err(failure) => (Level::Debug, failure),
+    };
+    let (RuleFailure::Refused(why) | RuleFailure::Broken(why)) = &failure;
+    host.log(level, message, &[("uri", uri), ("why", why)]);
+    Err(failure)
 }
 
-/// Refusals are the rules' daily work, whoever sends what; the others call for the operator.
-fn log(host: &mut dyn Host, message: &str, uri: &str, failure: &RuleFailure) {
-    let (level, why) = match failure {
-        RuleFailure::Refused(why) => (Level::Debug, why),
-        RuleFailure::Broken(why) => (Level::Warn, why),
-    };
-    host.log(level, message, &[("uri", uri), ("why", why)]);
+fn too_long() -> RuleFailure {
+    RuleFailure::Broken(format!("the result is longer than {MAX_IDENTITY} bytes"))
 }

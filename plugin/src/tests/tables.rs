@@ -94,8 +94,14 @@ fn malformed_rows_are_told_with_their_lines() {
     let problems = load("identities", rows).unwrap_err();
     let lines: Vec<u32> = problems.iter().map(|(line, _)| *line).collect();
     assert_eq!(lines, [2, 2, 3, 4, 5, 6]);
-    assert_eq!(problems[0].1, "fundamental identity \"alice\": malformed URI");
-    assert_eq!(problems[1].1, "public identity \"tel:two\": malformed URI");
+    assert_eq!(
+        problems[0].1,
+        "fundamental identity \"alice\": malformed URI, expected one such as sip:alice@example.com"
+    );
+    assert_eq!(
+        problems[1].1,
+        "public identity \"tel:two\": malformed URI, expected one such as sip:alice@example.com"
+    );
     assert!(problems[4].1.ends_with("longer than 512 bytes"));
 }
 

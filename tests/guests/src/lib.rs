@@ -10,8 +10,8 @@ mod hostile;
 /// The plugin: reads and writes records of schema 1.
 pub const GUEST: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/rollcall_test_guest.component.wasm"));
 
-/// Identity rules whose first argument says what they do, and which else give back the second; the words
-/// are in `identity/src/lib.rs`.
+/// Identity rules whose first argument (the user, if it is a SIP URI) says what they do, and which else give back
+/// the second; the words are in `identity/src/lib.rs`.
 pub const IDENTITY_RULES: &[u8] =
     include_bytes!(concat!(env!("OUT_DIR"), "/rollcall_test_identity.component.wasm"));
 

@@ -29,17 +29,36 @@ pub(super) struct Failed {
 /// Keys with two values, and the line where the chunk begins in which that was found.
 pub(super) type Disputed = BTreeMap<Vec<u8>, u32>;
 
-type Answer = Result<Vec<wit::TableEntry>, Vec<wit::RowProblem>>;
-
+/// The entries of the rows that the component takes, and what is wrong with the others. A chunk with problems is
+/// handed over once more without their rows, so that two values of one key are found beside them.
 fn call(
     runtime: &Runtime,
     instance: &mut Instance,
     table: &str,
     rows: &[wit::Row<'_>],
-) -> wasmtime::Result<Answer> {
-    instance.arm(runtime);
-    let lifecycle = instance.plugin.rollcall_plugin_lifecycle();
-    lifecycle.call_build_table(&mut instance.store, table, rows)
+) -> wasmtime::Result<(Vec<wit::TableEntry>, Vec<wit::RowProblem>)> {
+    let mut build = |rows: &[wit::Row<'_>]| {
+        instance.arm(runtime);
+        let lifecycle = instance.plugin.rollcall_plugin_lifecycle();
+        lifecycle.call_build_table(&mut instance.store, table, rows)
+    };
+    let problems = match build(rows)? {
+        Ok(entries) => return Ok((entries, Vec::new())),
+        Err(problems) => problems,
+    };
+    let unsound: BTreeSet<u32> = problems.iter().map(|problem| problem.line).collect();
+    let mut sound = rows.to_vec();
+    sound.retain(|row| !unsound.contains(&row.line));
+    if problems.is_empty() {
+        // Nothing is published of a table of which a chunk is missing.
+        let line = rows.first().map_or(0, |row| row.line);
+        let message = "refused by the component without a reason".to_owned();
+        return Ok((Vec::new(), vec![wit::RowProblem { line, message }]));
+    }
+    if sound.is_empty() {
+        return Ok((Vec::new(), problems));
+    }
+    Ok((build(&sound)?.unwrap_or_default(), problems))
 }
 
 /// Builds a table with an instance that is not used for anything else: after a failure it may have
@@ -54,7 +73,8 @@ pub(super) fn build_table(
     let mut disputed = Disputed::new();
     let mut chunks = Chunks::new(|chunk: &Chunk, problems: &mut Problems| {
         match call(runtime, instance, table, &chunk.rows(&chunk.fields())) {
-            Ok(Ok(entries)) => {
+            Ok((entries, found)) => {
+                found.into_iter().for_each(|problem| problems.add(problem.line, problem.message));
                 for wit::TableEntry { key, value } in entries {
                     if built.insert(&key, &value).is_err() {
                         problems.count(1);
@@ -63,10 +83,6 @@ pub(super) fn build_table(
                         }
                     }
                 }
-                ControlFlow::Continue(())
-            }
-            Ok(Err(found)) => {
-                found.into_iter().for_each(|problem| problems.add(problem.line, problem.message));
                 ControlFlow::Continue(())
             }
             Err(error) => {
@@ -99,13 +115,13 @@ pub(super) fn tell_disputed(
         let fields = chunk.fields();
         let rows = chunk.rows(&fields);
         match call(runtime, instance, table, &rows) {
-            Ok(Ok(entries)) if entries.iter().any(|entry| disputed.contains_key(&entry.key)) => {}
+            Ok((entries, _)) if entries.iter().any(|entry| disputed.contains_key(&entry.key)) => {}
             Ok(_) => return ControlFlow::Continue(()),
             Err(_) => return ControlFlow::Break(()),
         }
         for row in &rows {
             let entries = match call(runtime, instance, table, std::slice::from_ref(row)) {
-                Ok(entries) => entries.unwrap_or_default(),
+                Ok((entries, _)) => entries,
                 Err(_) => return ControlFlow::Break(()),
             };
             for wit::TableEntry { key, value } in entries {

@@ -124,6 +124,14 @@ fn a_key_with_two_values_is_told_with_both_lines_wherever_they_are() {
 }
 
 #[test]
+fn a_key_with_two_values_is_told_beside_rows_that_are_wrong() {
+    let problems = problems(sources([("numbers", &Rows::of(&["a=1", "bad", "a=2", "b=1", "worse"]))]));
+    assert_eq!(problems.total(), 3);
+    let expected = [(2, "no value"), (3, "\"a\" is \"2\" here, but \"1\" in line 1"), (5, "no value")];
+    assert_eq!(told(&problems), expected);
+}
+
+#[test]
 fn the_same_entry_twice_is_no_problem() {
     let host = start(sources([("numbers", &Rows::of(&["a=1", "b=2", "a=1"]))])).unwrap();
     assert_eq!(host.print("lookup numbers a\nlookup numbers b"), "1\n2");

@@ -195,6 +195,6 @@ fn an_operator_sees_who_is_behind_an_address() {
         answer.contains(r#""fundamental":"sip:dave@example.org","white":null,"black":"domain""#),
         "{answer}"
     );
-    assert_eq!(ask("alice").unwrap_err(), "malformed URI");
+    assert_eq!(ask("alice").unwrap_err(), "malformed URI, expected one such as sip:alice@example.com");
     assert!(crate::describe().questions.contains(&"identity"));
 }

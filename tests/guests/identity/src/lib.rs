@@ -29,12 +29,19 @@ struct Component;
 
 impl Guest for Component {
     fn normalize(uri: String, normalized: String) -> Result<String, Failure> {
-        obey(&uri, &normalized)
+        obey(word(&uri), &normalized)
     }
 
     fn fundamental(identity: String, mapped: String) -> Result<String, Failure> {
-        obey(&identity, &mapped)
+        let word = word(&identity);
+        obey(word.strip_prefix("maps_").unwrap_or(word), &mapped)
     }
+}
+
+/// What to do: the user of a SIP URI, or the whole text. With `maps_` before it only `fundamental` does it.
+fn word(text: &str) -> &str {
+    let user = text.strip_prefix("sip:").and_then(|rest| rest.split_once('@'));
+    user.map_or(text, |(user, _)| user)
 }
 
 fn obey(word: &str, given: &str) -> Result<String, Failure> {
