@@ -23,10 +23,17 @@ pub fn compare(arguments: &Arguments) {
     let (mut plain, mut mapped, mut starts) = (Vec::new(), Vec::new(), Vec::new());
     for repetition in 1..=arguments.repetitions {
         eprintln!("{NAME} ({repetition} of {})", arguments.repetitions);
-        plain.push(measure(arguments, false).1);
-        let (start, report) = measure(arguments, true);
-        starts.push(start.as_secs_f64());
-        mapped.push(report);
+        // In turn which comes first: a machine may grow slower or faster.
+        let order = if repetition % 2 == 0 { [true, false] } else { [false, true] };
+        for with in order {
+            let (start, report) = measure(arguments, with);
+            if with {
+                starts.push(start.as_secs_f64());
+                mapped.push(report);
+            } else {
+                plain.push(report);
+            }
+        }
     }
     let cost = |all: &[Report]| median(all.iter().filter_map(|r| r.cpu_us_per_operation).collect());
     let resident = |all: &[Report]| {
@@ -70,7 +77,8 @@ fn measure(arguments: &Arguments, mapped: bool) -> (Duration, Report) {
         names: Some("alias".into()),
         pid: Some(server.pid()),
         rate: RATE,
-        warm_up: Duration::from_secs(1),
+        // What loading has left behind is given back to the system in that time.
+        warm_up: Duration::from_secs(5),
         time: Duration::from_secs_f64(arguments.seconds),
         presentities: 1000,
         watchers: 0,
