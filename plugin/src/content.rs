@@ -1,7 +1,6 @@
 //! What a NOTIFY carries, by event package.
 
 use crate::conditional::Tag;
-use crate::keys::Usage;
 use crate::media::PIDF;
 use crate::package::Package;
 use crate::ports::Instant;
@@ -62,14 +61,13 @@ pub fn tag(step: &mut Step<'_>, subscription: &Subscription<'_>, shown: &Shown) 
 /// as it was after the NOTIFY before.
 pub fn next(
     step: &mut Step<'_>,
-    usage: Usage,
     subscription: &Subscription<'_>,
     position: &mut Position,
     shown: &Shown,
 ) -> Content {
     match subscription.package {
         Package::Presence => presentation::next(step, subscription, position, shown),
-        Package::Winfo | Package::WinfoOfWinfo => watcher_info::next(step, usage, subscription, position),
+        Package::Winfo | Package::WinfoOfWinfo => watcher_info::next(step, subscription, position),
     }
 }
 

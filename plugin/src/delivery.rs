@@ -103,7 +103,7 @@ pub fn advance(
         Content::NONE
     } else {
         position.held.condition = Condition::Never;
-        content::next(step, usage, subscription, position, &shown)
+        content::next(step, subscription, position, &shown)
     };
     let numbered = position.documents != documents;
     let Ok(request) = notification::build(subscription, cseq, content, tag, step.now) else {

@@ -30,12 +30,7 @@ const PASSED_OVER: usize = 2_000;
 ///
 /// Every NOTIFY of a winfo subscription but the very last carries a document, so the number of
 /// those before it is the version of the document: from 0, without gap, and higher after a crash.
-pub fn next(
-    step: &mut Step<'_>,
-    _usage: Usage,
-    subscription: &Subscription<'_>,
-    position: &mut Position,
-) -> Content {
+pub fn next(step: &mut Step<'_>, subscription: &Subscription<'_>, position: &mut Position) -> Content {
     let Some(inner) = subscription.package.inner().filter(|_| subscription.state.view() != View::Nothing)
     else {
         return Content { media: WATCHERINFO, body: Vec::new() };
