@@ -4,6 +4,7 @@ use crate::Digest;
 use crate::background::{Background, Task};
 use crate::clock::Clock;
 use crate::commit::Committer;
+use crate::figures::{Figures, Series};
 use crate::flush::Flusher;
 use crate::generation::{ComponentError, Description, Fit, Generation, Runtime};
 use crate::identity_rules::Rules;
@@ -110,6 +111,7 @@ impl Engine {
             flusher: Flusher::default(),
             in_flight: InFlight::default(),
             metrics,
+            figures: Figures::default(),
             current: ArcSwap::from_pointee(generation),
             sources: tables,
             ledger,
@@ -364,6 +366,11 @@ impl Engine {
     /// Counters since the start.
     pub fn metrics(&self) -> &Metrics {
         &self.shared.metrics
+    }
+
+    /// What the component has counted since the start.
+    pub fn figures(&self) -> Vec<Series> {
+        self.shared.figures.all()
     }
 
     /// What the engine holds now.

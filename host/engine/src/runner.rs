@@ -6,6 +6,7 @@
 use crate::background::{Background, Task};
 use crate::clock::Clock;
 use crate::commit::{Committer, Effects, Work};
+use crate::figures::Figures;
 use crate::flush::Flusher;
 use crate::generation::{ComponentError, Generation, Runtime};
 use crate::in_flight::{InFlight, Waiting};
@@ -47,6 +48,8 @@ pub(crate) struct Shared {
     pub flusher: Flusher,
     pub in_flight: InFlight,
     pub metrics: Metrics,
+    /// What the component has counted.
+    pub figures: Figures,
     pub current: ArcSwap<Generation>,
     pub sources: Vec<(String, Arc<dyn TableSource>)>,
     pub ledger: Ledger,
@@ -228,7 +231,7 @@ impl Shared {
             let error = format!("the component {what} and stages effects");
             return Err(self.log_failure(input, number, &error));
         }
-        let mut effects = Effects::default();
+        let mut effects = Effects { figures: std::mem::take(&mut stage.figures), ..Effects::default() };
         match returned {
             Returned::Forward(to) => match input.forwarded(to, now, spent) {
                 Some(next) => effects.forwarded = Some(Arc::new(next)),
@@ -339,6 +342,7 @@ impl Shared {
             // Not here, on the thread of the group commit.
             self.background.push(Task::Again(next, 0));
         }
+        self.figures.add(effects.figures);
         sends.extend(effects.sends);
         if let Some(from) = partition {
             self.deliver(from, effects.posts);

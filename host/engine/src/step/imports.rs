@@ -4,6 +4,7 @@
 
 use crate::bindings::rollcall::plugin as wit;
 use crate::bindings::rollcall::plugin::identity::Failure;
+use crate::figures::{BadFigure, Figure, Value};
 use crate::identity_rules::{Question, Rules};
 use crate::limits::StepLimits;
 use crate::memory::Memory;
@@ -26,6 +27,9 @@ const RANDOM_BYTES: u32 = 4096;
 /// Most bytes of one log line, message and fields together.
 const LOG_BYTES: usize = 4096;
 
+/// Most figures that one step may say.
+const FIGURES: usize = 256;
+
 /// Why the host ended a step.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StepError {
@@ -43,6 +47,10 @@ pub(crate) enum StepError {
     HostCalls(u64),
     #[error("random bytes asked for: {0}, at most {RANDOM_BYTES} are given")]
     Random(u32),
+    #[error("the step said more than {FIGURES} figures")]
+    Figures,
+    #[error(transparent)]
+    Figure(#[from] BadFigure),
     #[error(transparent)]
     Malformed(#[from] Malformed),
     #[error("a scan found more than {0} bytes")]
@@ -156,6 +164,15 @@ impl StepState {
             return Err(StepError::HostCalls(limits.host_calls));
         }
         Ok((step, limits))
+    }
+
+    fn say(&mut self, name: String, labels: Vec<(String, String)>, value: Value) -> Result<(), StepError> {
+        let (step, _) = self.step()?;
+        if step.stage.figures.len() >= FIGURES {
+            return Err(StepError::Figures);
+        }
+        step.stage.figures.push(Figure::new(name, labels, value)?);
+        Ok(())
     }
 
     /// Asks the site's own rules: in a step, or while a table is built.
@@ -308,6 +325,29 @@ impl wit::tables::Host for StepState {
         }
         let (step, _) = self.step()?;
         Ok(step.tables.lookup(&table, &key).map(<[u8]>::to_vec))
+    }
+
+    fn version(&mut self, table: String) -> Result<u64> {
+        let (step, _) = self.step()?;
+        Ok(step.tables.version(&table))
+    }
+
+    fn entries(&mut self, table: String, at: u64, limit: u32) -> Result<wit::tables::Page> {
+        let (step, limits) = self.step()?;
+        let part = step.tables.entries(&table, at, limit.min(limits.scan) as usize);
+        let copied =
+            |(key, value): (&[u8], &[u8])| wit::tables::Entry { key: key.into(), value: value.into() };
+        Ok(wit::tables::Page { entries: part.entries.into_iter().map(copied).collect(), next: part.next })
+    }
+}
+
+impl wit::metrics::Host for StepState {
+    fn count(&mut self, name: String, labels: Vec<(String, String)>, more: u64) -> Result<()> {
+        Ok(self.say(name, labels, Value::Counter(more))?)
+    }
+
+    fn gauge(&mut self, name: String, labels: Vec<(String, String)>, value: f64) -> Result<()> {
+        Ok(self.say(name, labels, Value::Gauge(value))?)
     }
 }
 

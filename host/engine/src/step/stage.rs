@@ -2,6 +2,7 @@
 //!
 //! Invariant: dropping a stage leaves no trace.
 
+use crate::figures::Figure;
 use crate::limits::StepLimits;
 use crate::message::Outgoing;
 use crate::partition::Live;
@@ -53,6 +54,8 @@ pub(crate) struct Stage {
     pub timers: BTreeMap<Vec<u8>, Option<Timer>>,
     pub sends: Vec<Send>,
     pub posts: Vec<Post>,
+    /// For the operator; no effect as far as limits and empty stages go.
+    pub figures: Vec<Figure>,
     /// Entry of this partition's outbox that the step consumes.
     pub consumed: Option<u64>,
     /// Whether the commit must be durable although nothing durable was written.
