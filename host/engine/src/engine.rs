@@ -14,6 +14,7 @@ use crate::limits::EngineConfig;
 use crate::message::{Document, Edge, Outcome, Request, SendId};
 use crate::metrics::{Gauges, Metrics};
 use crate::registry::Registry;
+use crate::rehearsal::Taps;
 use crate::resume::{META_STOP, StopNote, pending, resume};
 use crate::runner::Shared;
 use crate::step::input::Input;
@@ -112,6 +113,7 @@ impl Engine {
             in_flight: InFlight::default(),
             metrics,
             figures: Figures::default(),
+            taps: Taps::default(),
             current: ArcSwap::from_pointee(generation),
             sources: tables,
             ledger,

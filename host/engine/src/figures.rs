@@ -4,6 +4,7 @@
 //! gauge, as it was said first.
 
 use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Most series that are kept.
@@ -25,7 +26,7 @@ pub(crate) enum BadFigure {
 }
 
 /// A number of one kind.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub enum Value {
     /// A sum that only grows.
     Counter(u64),
@@ -37,11 +38,11 @@ pub enum Value {
 type Labels = Vec<(String, String)>;
 
 /// What one step says of one number: by how much a counter grows, or what a gauge is.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Figure {
-    name: String,
-    labels: Labels,
-    value: Value,
+    pub name: String,
+    pub labels: Labels,
+    pub value: Value,
 }
 
 impl Figure {

@@ -28,6 +28,7 @@ mod metrics;
 mod outbox;
 mod partition;
 mod registry;
+mod rehearsal;
 mod resume;
 mod runner;
 mod step;
@@ -45,6 +46,7 @@ pub use message::{
     Transport,
 };
 pub use metrics::{ByKind, Counter, GROUP_BOUNDS, Gauges, Histogram, IdentityCounts, Metrics, TIME_BOUNDS};
+pub use rehearsal::Trace;
 pub use step::input::Kind;
 pub use tables::{
     BrokenTable, Conflict, Problems, RowSink, Table, TableBuilder, TableGauges, TableOutcome, TableProblem,

@@ -15,6 +15,7 @@ use crate::limits::EngineConfig;
 use crate::message::{Answer, Edge, Outgoing, SendId};
 use crate::metrics::Metrics;
 use crate::registry::{Held, Registry};
+use crate::rehearsal::{Ended, Fault, FaultKind, Taps};
 use crate::step::imports::{Step, StepError};
 use crate::step::input::{Input, Kind, Returned};
 use crate::step::stage::Stage;
@@ -50,6 +51,8 @@ pub(crate) struct Shared {
     pub metrics: Metrics,
     /// What the component has counted.
     pub figures: Figures,
+    /// Who is handed the traces of steps.
+    pub taps: Taps,
     pub current: ArcSwap<Generation>,
     pub sources: Vec<(String, Arc<dyn TableSource>)>,
     pub ledger: Ledger,
@@ -113,6 +116,7 @@ impl Shared {
         })?;
         let now = input.hop().map_or_else(|| self.clock.now_ms(), |hop| hop.now);
         let mut step = Step::new(self.clone(), generation.tables.load_full(), number, now);
+        step.capture = self.taps.begin();
         let timer = match self.begin(&mut step, input) {
             Ok(Some(timer)) => timer,
             nothing => {
@@ -126,21 +130,33 @@ impl Shared {
         instance.arm_rest(&self.runtime, spent);
         let started = Instant::now();
         let called = input.call(&instance.plugin, &mut instance.store, timer.as_ref());
-        let spent = spent + started.elapsed();
+        let took = started.elapsed();
         let step = instance.store.data_mut().step.take();
+        let captured = |step: &mut Step, end: Result<&Returned, Fault>| {
+            let Some(capture) = step.capture.take() else { return };
+            let (partition, timer) = (step.live().map(|live| &live.key), timer.as_ref());
+            let (now, epoch) = (step.now, self.epoch());
+            let end = end.map(|returned| (&step.stage, returned));
+            capture.end(Ended { number, partition, input, timer, now, took, epoch, end }, &generation);
+        };
         match (called, step) {
-            (Ok(returned), Some(step)) => {
+            (Ok(returned), Some(mut step)) => {
+                captured(&mut step, Ok(&returned));
                 generation.give(instance);
-                self.commit(input, attempt, returned, step, spent)
+                self.commit(input, attempt, returned, step, spent + took)
             }
             (called, step) => {
-                // The partition must be free before anything else happens.
-                drop(step);
                 let memory = instance.store.data().memory.refused;
+                let error = called.err().unwrap_or_else(|| StepError::NoStep.into());
+                let fault = fault(memory, &error);
+                if let Some(mut step) = step {
+                    captured(&mut step, Err(fault.clone()));
+                    // The partition must be free before anything else happens.
+                    drop(step);
+                }
                 drop(instance);
                 generation.lose();
-                let error = called.err().unwrap_or_else(|| StepError::NoStep.into());
-                Err(self.count_failure(input, number, memory, &error))
+                Err(self.count_failure(input, number, &fault))
             }
         }
     }
@@ -193,17 +209,13 @@ impl Shared {
         Failed
     }
 
-    fn count_failure(&self, input: &Input, number: u64, memory: bool, error: &wasmtime::Error) -> Failed {
-        let interrupted = matches!(error.downcast_ref(), Some(wasmtime::Trap::Interrupt));
-        if interrupted {
-            self.metrics.deadlines.add(1);
-        } else if memory || error.downcast_ref::<StepError>().is_some() {
-            self.metrics.limits.add(1);
-        } else {
-            self.metrics.traps.add(1);
+    fn count_failure(&self, input: &Input, number: u64, fault: &Fault) -> Failed {
+        match fault.kind {
+            FaultKind::Trap => self.metrics.traps.add(1),
+            FaultKind::Deadline => self.metrics.deadlines.add(1),
+            FaultKind::Limit => self.metrics.limits.add(1),
         }
-        let text = if memory { format!("out of memory: {error:#}") } else { format!("{error:#}") };
-        self.log_failure(input, number, &text)
+        self.log_failure(input, number, &fault.text)
     }
 
     /// Commits a step whose handler has returned, and lets its effects go when they may. `spent` is the
@@ -502,4 +514,18 @@ impl Shared {
         self.ledger.note(&renewal.reports, self.clock.now_ms());
         renewal
     }
+}
+
+/// What failed, when a call of the component did. `memory`: its memory was exhausted.
+fn fault(memory: bool, error: &wasmtime::Error) -> Fault {
+    let interrupted = matches!(error.downcast_ref(), Some(wasmtime::Trap::Interrupt));
+    let kind = if interrupted {
+        FaultKind::Deadline
+    } else if memory || error.downcast_ref::<StepError>().is_some() {
+        FaultKind::Limit
+    } else {
+        FaultKind::Trap
+    };
+    let text = if memory { format!("out of memory: {error:#}") } else { format!("{error:#}") };
+    Fault { kind, text }
 }

@@ -118,6 +118,14 @@ impl Stage {
         }
     }
 
+    /// Where a scan begins.
+    pub fn start<'a>(prefix: &'a [u8], after: Option<&'a [u8]>) -> Bound<&'a [u8]> {
+        match after {
+            Some(after) if after >= prefix => Bound::Excluded(after),
+            _ => Bound::Included(prefix),
+        }
+    }
+
     /// Records in order as this step sees them, until `take` wants no more.
     pub fn scan(
         &self,
@@ -128,10 +136,7 @@ impl Stage {
         now: u64,
         mut take: impl FnMut(&[u8], &Record) -> bool,
     ) {
-        let start = match after {
-            Some(after) if after >= prefix => Bound::Excluded(after),
-            _ => Bound::Included(prefix),
-        };
+        let start = Stage::start(prefix, after);
         let mut staged = self
             .records
             .range::<[u8], _>((start, Bound::Unbounded))
