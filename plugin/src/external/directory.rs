@@ -27,6 +27,18 @@ pub fn resource(host: &mut dyn Host, source: &Source, presentity: &str) -> Optio
     (identity::domain(presentity) == Some(domain)).then(|| presentity.to_owned())
 }
 
+/// True if the directory names a presentity for a source.
+pub fn is_listed(host: &mut dyn Host, source: &Source, presentity: &str) -> bool {
+    source.listed && host.lookup(TABLE, &key(THERE, &source.name, presentity)).is_some()
+}
+
+/// The presentity that an entry of the table is about, by its key, if the entry says whom to ask that source for.
+#[must_use]
+pub fn named<'k>(key: &'k [u8], source: &Source) -> Option<&'k str> {
+    let rest = key.strip_prefix(&[THERE])?.strip_prefix(source.name.as_bytes())?.strip_prefix(&[0])?;
+    str::from_utf8(rest).ok()
+}
+
 /// The presentity, a fundamental identity, that a source knows under a URI; none if it knows nobody so.
 pub fn presentity(
     host: &mut dyn Host,
