@@ -133,3 +133,84 @@ pub fn waiting(step: &mut Step<'_>, source: &Source) -> u64 {
     let ahead = load(step).full.saturating_sub(step.now.saturating_mul(1_000) + DEPTH);
     ahead / SECOND.div_ceil(u64::from(source.rate.max(1)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    const START: Instant = 1_700_000_000_000;
+
+    /// What happens to a bucket.
+    #[derive(Clone, Copy, Debug)]
+    enum Event {
+        /// So many ask at once.
+        Ask(u32),
+        /// So many milliseconds pass.
+        Pass(u64),
+        /// A crash takes everything back that is not durable.
+        Crash,
+    }
+
+    fn event() -> impl Strategy<Value = Event> {
+        prop_oneof![
+            (1u32..40).prop_map(Event::Ask),
+            (0u64..3_000).prop_map(Event::Pass),
+            Just(Event::Pass(86_400_000)),
+            Just(Event::Crash),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// In any second there are no more slots than the rate and what the bucket holds, whoever asks when, however
+        /// long nobody asked, and whatever a crash takes back; and nobody waits longer than those before
+        /// have made necessary.
+        #[test]
+        fn no_second_has_more_slots_than_the_rate_and_a_tenth(
+            rate in prop_oneof![1u32..30, 30u32..2_000, Just(100_000u32)],
+            events in vec(event(), 1..60),
+        ) {
+            let (mut bucket, mut safe, mut epoch, mut now) = (Bucket::default(), Bucket::default(), 0, START);
+            let mut slots: Vec<Instant> = Vec::new();
+            for event in events {
+                match event {
+                    Event::Pass(milliseconds) => now += milliseconds,
+                    Event::Crash => {
+                        epoch += 1;
+                        bucket = safe;
+                    }
+                    Event::Ask(many) => for _ in 0..many {
+                        bucket = bucket.in_epoch(epoch);
+                        let before = bucket;
+                        let slot = bucket.take(now, rate);
+                        prop_assert!(slot >= now);
+                        prop_assert!(slot == now || slot * 1_000 <= before.full + 1_000);
+                        if bucket.full > bucket.reserved {
+                            bucket.reserved = bucket.full + SECOND;
+                            safe = bucket;
+                        }
+                        slots.push(slot);
+                    }
+                }
+            }
+            prop_assert!(slots.is_sorted());
+            let most = (rate + (rate / 10).max(1)) as usize;
+            for (first, slot) in slots.iter().enumerate() {
+                let within = slots[first..].partition_point(|other| *other < slot + 1_000);
+                prop_assert!(within <= most, "{within} in a second, expected {most} at most");
+            }
+        }
+    }
+
+    #[test]
+    fn slots_are_not_further_apart_than_the_rate_says() {
+        for rate in [1, 7, 100, 1_000] {
+            let mut bucket = Bucket::default();
+            let last = (0..rate * 10).map(|_| bucket.take(START, rate)).last().unwrap();
+            assert!(last <= START + 10_000, "{rate}: {}", last - START);
+        }
+    }
+}

@@ -23,7 +23,8 @@ pub use walk::{KEY as WALK, begin, go_on};
 
 use super::backend;
 use super::directory;
-use super::source::{self, Source, SourceKind, Start};
+use super::kind;
+use super::source::{self, Source, Start};
 use crate::keys::{self, Id};
 use crate::package::Package;
 use crate::ports::Durability;
@@ -105,7 +106,7 @@ fn never_saw(state: State) -> bool {
 /// True if a source may be asked on account of a subscription that is shown the document.
 fn counts(step: &Step<'_>, source: &Source, subscription: &Subscription<'_>) -> bool {
     let is_peer = |community: &Source| community.asks_as.iter().any(|peer| *peer == subscription.watcher);
-    source.kind == SourceKind::Registrar || !step.configuration.external.iter().any(is_peer)
+    !kind::of(source.kind).repeats() || !step.configuration.external.iter().any(is_peer)
 }
 
 /// True if somebody watches who is shown what the source says.

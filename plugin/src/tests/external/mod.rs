@@ -1,4 +1,7 @@
 //! Presence from outside.
 
 mod community;
+mod demand;
+mod directory;
+mod ledger;
 mod stage;
