@@ -46,10 +46,10 @@ const WORTH: u64 = 8;
 
 /// A presence subscription was taken, refreshed, or came from another partition; or somebody fetches.
 pub fn watched(step: &mut Step<'_>, subscription: &Subscription<'_>) {
-    if subscription.package != Package::Presence || subscription.state.view() != View::Full {
+    let configuration = step.configuration;
+    if subscription.package != Package::Presence {
         return;
     }
-    let configuration = step.configuration;
     for source in &configuration.external {
         if !counts(step, source, subscription) {
             continue;
@@ -103,10 +103,11 @@ fn never_saw(state: State) -> bool {
     }
 }
 
-/// True if a source may be asked on account of a subscription that is shown the document.
+/// True if a source is asked on account of a subscription: it is shown what the source says.
 fn counts(step: &Step<'_>, source: &Source, subscription: &Subscription<'_>) -> bool {
     let is_peer = |community: &Source| community.asks_as.iter().any(|peer| *peer == subscription.watcher);
-    !kind::of(source.kind).repeats() || !step.configuration.external.iter().any(is_peer)
+    subscription.state.view() == View::Full
+        && (!kind::of(source.kind).repeats() || !step.configuration.external.iter().any(is_peer))
 }
 
 /// True if somebody watches who is shown what the source says.
@@ -118,7 +119,7 @@ fn is_watched(step: &mut Step<'_>, source: &Source) -> bool {
         let found = page.iter().any(|(_, record)| {
             let subscription = records::decode::<Subscription<'_>>(record);
             subscription.is_some_and(|subscription| {
-                subscription.state == State::Active
+                !subscription.state.is_ending()
                     && subscription.expires > step.now
                     && counts(step, source, &subscription)
             })
