@@ -23,7 +23,7 @@ pub use walk::{KEY as WALK, begin, go_on};
 
 use super::backend;
 use super::directory;
-use super::kind;
+use super::peers;
 use super::source::{self, Source, Start};
 use crate::keys::{self, Id};
 use crate::package::Package;
@@ -51,7 +51,7 @@ pub fn watched(step: &mut Step<'_>, subscription: &Subscription<'_>) {
         return;
     }
     for source in &configuration.external {
-        if !counts(step, source, subscription) {
+        if !counts(source, subscription) {
             continue;
         }
         let Some(resource) = directory::resource(step.host, source, step.partition) else { continue };
@@ -94,20 +94,30 @@ pub fn unwatched(step: &mut Step<'_>, subscription: &Subscription<'_>) {
     }
 }
 
-/// True for a state which says that the watcher was not shown the document, so that nothing changes with it.
-fn never_saw(state: State) -> bool {
-    match state {
-        State::Pending | State::Polite | State::Ending(Ending::GivenUp) => true,
-        State::Leaving(view) | State::Ending(Ending::Unsubscribed(view)) => view != View::Full,
-        State::Active | State::Ending(Ending::Expired | Ending::Rejected) => false,
+/// A subscription was refreshed: its watcher may be shown more now, or less. In the same step as its record.
+pub fn renewed(step: &mut Step<'_>, before: &Subscription<'_>, now: &Subscription<'_>) {
+    if now.state.is_ending() {
+        return;
     }
+    if before.state.view() != now.state.view() {
+        unwatched(step, before);
+    }
+    watched(step, now);
 }
 
-/// True if a source is asked on account of a subscription: it is shown what the source says.
-fn counts(step: &Step<'_>, source: &Source, subscription: &Subscription<'_>) -> bool {
-    let is_peer = |community: &Source| community.asks_as.iter().any(|peer| *peer == subscription.watcher);
-    subscription.state.view() == View::Full
-        && (!kind::of(source.kind).repeats() || !step.configuration.external.iter().any(is_peer))
+/// True for a state which says that the watcher was not shown the document, so that nothing changes with it.
+fn never_saw(state: State) -> bool {
+    let view = match state {
+        State::Ending(Ending::Expired | Ending::Rejected) => return false,
+        State::Leaving(view) => view,
+        state => state.view(),
+    };
+    matches!(view, View::Neutral | View::Nothing)
+}
+
+/// True if a source is asked on account of a subscription: its watcher is shown what the source says.
+fn counts(source: &Source, subscription: &Subscription<'_>) -> bool {
+    peers::shows(subscription.state.view(), source)
 }
 
 /// True if somebody watches who is shown what the source says.
@@ -121,7 +131,7 @@ fn is_watched(step: &mut Step<'_>, source: &Source) -> bool {
             subscription.is_some_and(|subscription| {
                 !subscription.state.is_ending()
                     && subscription.expires > step.now
-                    && counts(step, source, &subscription)
+                    && counts(source, &subscription)
             })
         });
         if found {

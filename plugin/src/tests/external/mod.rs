@@ -4,4 +4,5 @@ mod community;
 mod demand;
 mod directory;
 mod ledger;
+mod loop_guard;
 mod stage;
