@@ -127,7 +127,7 @@ impl Service<'_> {
             true => self.contacts.iter().filter_map(|contact| contact.since).min(),
             false => continuing.then_some(intake.now / 1_000 * 1_000),
         };
-        match shown(intake.shown?, id).filter(|shown| shown.open == open) {
+        match intake.shown.and_then(|shown| self::shown(shown, id)).filter(|shown| shown.open == open) {
             None => began,
             Some(shown) if continuing || !open => shown.at,
             // The first document of a new subscription: the user may have registered anew meanwhile.

@@ -1,4 +1,5 @@
 //! Presence from outside.
 
 mod community;
+mod registrar;
 mod stage;
