@@ -1,5 +1,6 @@
 //! Presence from outside.
 
 mod community;
+mod loop_guard;
 mod registrar;
 mod stage;
