@@ -5,4 +5,5 @@ mod demand;
 mod directory;
 mod ledger;
 mod loop_guard;
+mod registrar;
 mod stage;
