@@ -1,5 +1,6 @@
 //! Presence from outside.
 
+mod always;
 mod community;
 mod demand;
 mod directory;
