@@ -92,9 +92,9 @@ fn ext_20_a_watcher_that_expires_is_the_last_one_too() {
     scene.subscribe("bob", "Expires: 600\n");
     scene.answer_all();
     scene.pass(10 * MINUTE);
-    scene.answer_all();
+    scene.pass(MINUTE - 1);
     assert_eq!(asked(&scene).len(), 3);
-    scene.pass(MINUTE);
+    scene.pass(1);
     assert_eq!(asked(&scene), Vec::<String>::new());
 }
 
@@ -213,10 +213,11 @@ fn it_costs_little() {
     let none = SOURCES.replace(r#""target""#, r#""enabled":false,"target""#);
     let (mut bare, mut sourced) = (Scene::new(&none), Scene::new(SOURCES));
     for scene in [&mut bare, &mut sourced] {
-        scene.watch("first");
-        scene.settle();
-        scene.answer_all();
-        scene.watch("second");
+        for number in 0..20 {
+            scene.watch(&format!("v{number}"));
+            scene.settle();
+            scene.answer_all();
+        }
     }
     let calls = |scene: &mut Scene, name: &str| {
         let tag = scene.subscribe(name, "").reply.to_tag.unwrap();
