@@ -132,9 +132,8 @@ fn is_watched(step: &mut Step<'_>, source: &Source) -> bool {
         let Some((last, _)) = page.last() else { return false };
         let found = page.iter().any(|(_, record)| {
             let subscription = records::decode::<Subscription<'_>>(record);
-            subscription.is_some_and(|subscription| {
-                !subscription.state.is_ending() && counts(source, &subscription)
-            })
+            subscription
+                .is_some_and(|subscription| !subscription.state.is_ending() && counts(source, &subscription))
         });
         if found {
             return true;

@@ -26,7 +26,8 @@ fn list(scene: &mut Scene, users: std::ops::Range<usize>) {
 
 fn announce(scene: &mut Scene) {
     scene.host.begin(None);
-    let taken = scene.presence.on_document(&mut scene.host, "rollcall.sources", None, "east", Some(b"enabled"));
+    let taken =
+        scene.presence.on_document(&mut scene.host, "rollcall.sources", None, "east", Some(b"enabled"));
     assert_eq!(taken, Ok(()));
     scene.host.commit();
 }
@@ -43,7 +44,9 @@ fn play(scene: &mut Scene, until: Instant) -> Vec<Instant> {
     loop {
         scene.settle();
         let now = scene.host.time();
-        left.extend(scene.notifies().iter().filter(|sent| sent.sent.request.method == "SUBSCRIBE").map(|_| now));
+        left.extend(
+            scene.notifies().iter().filter(|sent| sent.sent.request.method == "SUBSCRIBE").map(|_| now),
+        );
         scene.answer_all();
         match scene.host.next_timer().filter(|due| *due <= until) {
             Some(due) => scene.host.advance(due.saturating_sub(now)),
