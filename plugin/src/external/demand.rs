@@ -30,3 +30,8 @@ pub fn posted(_step: &mut Step<'_>, _payload: &[u8]) -> bool {
 pub fn register(_: &mut dyn Host, _: &Configuration, _: &Message<'_>) -> Result<Verdict, Refusal> {
     Ok(Verdict::Pass)
 }
+
+/// Whom a source is to be asked for, if it is wanted for this presentity now.
+pub fn wanted(step: &mut Step<'_>, source: &super::source::Source) -> Option<String> {
+    super::directory::resource(step.host, source, step.partition)
+}

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::trouble::Trouble;
 use crate::external::contribution;
+use crate::external::kind;
 use crate::external::learning;
 use crate::external::ledger::{self, Report};
 use crate::external::source::Source;
@@ -48,8 +49,9 @@ pub struct Backend {
     pub contact: Instant,
     /// Where the answers of the source come from.
     pub peer: Option<IpAddr>,
-    /// What the source and proxies on the way have asked for, with whether it was answered in the running exchange.
-    pub challenges: Vec<(Challenge, bool)>,
+    /// What the source and proxies on the way have asked for, with how often that was answered in the running
+    /// exchange.
+    pub challenges: Vec<(Challenge, u8)>,
     /// Where it stands.
     pub phase: Phase,
 }
@@ -99,14 +101,23 @@ pub struct Live {
     pub next: Refresh,
     /// When the latest SUBSCRIBE was sent.
     pub asked: Instant,
-    /// True while that has no final response.
-    pub in_flight: bool,
+    /// What that is, while it has no final response.
+    pub in_flight: Option<Flight>,
     /// True once a NOTIFY has come since then.
     pub confirmed: bool,
     /// True once the source has said something in this dialog.
     pub said: bool,
     /// Full state is to be asked for.
     pub full: bool,
+}
+
+/// A SUBSCRIBE without a final response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Flight {
+    /// It made the dialog: the NOTIFY has overtaken the response.
+    First,
+    /// It refreshes the subscription.
+    Refresh,
 }
 
 /// When a subscription is refreshed.
@@ -176,7 +187,7 @@ impl Backend {
     /// Seconds to ask for.
     #[must_use]
     pub fn asks(&self, source: &Source) -> u32 {
-        let configured = source.expires.unwrap_or_else(|| source.kind().expires());
+        let configured = source.expires.unwrap_or_else(|| kind::of(source.kind).expires());
         self.asks.map_or(configured, |wanted| wanted.max(configured))
     }
 }
@@ -193,7 +204,7 @@ impl Live {
     /// When its latest SUBSCRIBE has failed without a word; none if all has been said.
     #[must_use]
     pub fn forgotten(&self) -> Option<Instant> {
-        match (self.in_flight, self.confirmed) {
+        match (self.in_flight.is_some(), self.confirmed) {
             (true, _) => Some(self.asked + FORGOTTEN),
             (false, false) => Some(self.asked + TIMER_N),
             (false, true) => None,
@@ -202,7 +213,7 @@ impl Live {
 
     fn due(&self) -> Instant {
         let refresh = match self.next {
-            Refresh::At(at) if !self.in_flight => at,
+            Refresh::At(at) if self.in_flight.is_none() => at,
             _ => self.expires,
         };
         self.expires.min(refresh).min(self.forgotten().unwrap_or(Instant::MAX))

@@ -135,6 +135,17 @@ pub enum Retry {
     Never,
 }
 
+impl Retry {
+    /// Milliseconds that the source wants us to wait at least.
+    #[must_use]
+    pub fn wait(self) -> u64 {
+        match self {
+            Self::NextTarget(wait) | Self::After(wait) | Self::Slowly(wait) => wait,
+            Self::AtOnce | Self::Never => 0,
+        }
+    }
+}
+
 /// What an outcome means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Meaning {
