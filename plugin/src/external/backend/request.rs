@@ -229,6 +229,7 @@ impl Token {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::configuration::Configuration;
     use proptest::prelude::*;
 
     #[test]
@@ -257,7 +258,9 @@ mod tests {
         fn the_way_back_is_found(resource in "(sip|tel|pres):[ -~é]{0,40}") {
             let source = Id(*b"\x01sources");
             let hex = source.hex();
-            let mut user = way_back(&crate::tests::external::backend::source(), &resource);
+            let json = r#"{"external": {"super_user": "sip:a@b", "community": [
+                {"name": "x", "domain": "b.example", "target": "sip:c"}]}}"#;
+            let mut user = way_back(&Configuration::parse(json).unwrap().external[0], &resource);
             user.replace_range(..16, &hex);
             let uri = format!("sip:{user}@[2001:db8::1]:5060;transport=tcp");
             prop_assert_eq!(read_way_back(&uri), Some((source, resource)));

@@ -1,4 +1,5 @@
 //! Presence from outside.
 
+mod backend;
 mod community;
 mod stage;
