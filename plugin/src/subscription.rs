@@ -15,7 +15,7 @@ use crate::media::{self, Format};
 use crate::notification;
 use crate::package::Package;
 use crate::ports::{Delivery, Durability, Host, Reply, Verdict};
-use crate::records::{self, Ending, Held, Position, State, Subscription, Transition};
+use crate::records::{self, Ending, Held, Position, State, Subscription, Transition, View};
 use crate::relocation::anchor;
 use crate::relocation::passage::{self, Departure, Request};
 use crate::relocation::search::Search;
@@ -184,9 +184,7 @@ fn create(
         watcher_info::happened(step, usage, &subscription, Happening::Subscribed);
         notify(step, usage, &mut subscription, &mut position)?;
     }
-    if asked.package == Package::Presence {
-        demand::watched(step);
-    }
+    demand::watched(step, &subscription);
     log(step, "subscription taken", &subscription, seconds);
     let mut headers = HeaderBlock::with_capacity(subscription.dialog.routes.len() + 40);
     if !subscription.dialog.routes.is_empty() {
@@ -295,6 +293,11 @@ fn stay(
     step.put(&usage.subscription(), &subscription, Durability::Durable);
     if subscription.expires < kept.expires {
         step.host.set_timer(&usage.subscription(), subscription.expires, b"");
+    }
+    if subscription.state.view() != View::Full {
+        demand::unwatched(step, kept);
+    } else if !subscription.state.is_ending() {
+        demand::watched(step, &subscription);
     }
     if let Some(what) = happening(kept.state, subscription.state) {
         watcher_info::happened(step, usage, &subscription, what);

@@ -2,4 +2,7 @@
 
 mod backend;
 mod community;
+mod demand;
+mod directory;
+mod ledger;
 mod stage;
