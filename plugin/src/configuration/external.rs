@@ -46,7 +46,8 @@ pub(super) fn read(
     problems: &mut Vec<Problem>,
 ) -> Sources {
     let section = Section::of(whole, "", "external", problems);
-    section.only(&["super_user", "registrar", "community"], problems);
+    // How often the files are looked at is the host's business.
+    section.only(&["super_user", "registrar", "community", "reload"], problems);
     let super_user = section.get("super_user").and_then(|value| uri(&section, "super_user", value, problems));
     let mut sources = Sources::default();
     for kind in [SourceKind::Registrar, SourceKind::Community] {

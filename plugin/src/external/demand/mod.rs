@@ -23,7 +23,7 @@ pub use walk::{KEY as WALK, begin, go_on};
 
 use super::backend;
 use super::directory;
-use super::kind;
+use super::peers;
 use super::source::{self, Source, Start};
 use crate::keys::{self, Id};
 use crate::package::Package;
@@ -46,12 +46,12 @@ const WORTH: u64 = 8;
 
 /// A presence subscription was taken, refreshed, or came from another partition; or somebody fetches.
 pub fn watched(step: &mut Step<'_>, subscription: &Subscription<'_>) {
-    if subscription.package != Package::Presence || subscription.state.view() != View::Full {
+    let configuration = step.configuration;
+    if subscription.package != Package::Presence {
         return;
     }
-    let configuration = step.configuration;
     for source in &configuration.external {
-        if !counts(step, source, subscription) {
+        if !counts(source, subscription) {
             continue;
         }
         let Some(resource) = directory::resource(step.host, source, step.partition) else { continue };
@@ -94,19 +94,30 @@ pub fn unwatched(step: &mut Step<'_>, subscription: &Subscription<'_>) {
     }
 }
 
-/// True for a state which says that the watcher was not shown the document, so that nothing changes with it.
-fn never_saw(state: State) -> bool {
-    match state {
-        State::Pending | State::Polite | State::Ending(Ending::GivenUp) => true,
-        State::Leaving(view) | State::Ending(Ending::Unsubscribed(view)) => view != View::Full,
-        State::Active | State::Ending(Ending::Expired | Ending::Rejected) => false,
+/// A subscription was refreshed: its watcher may be shown more now, or less. In the same step as its record.
+pub fn renewed(step: &mut Step<'_>, before: &Subscription<'_>, now: &Subscription<'_>) {
+    if now.state.is_ending() {
+        return;
     }
+    if before.state.view() != now.state.view() {
+        unwatched(step, before);
+    }
+    watched(step, now);
 }
 
-/// True if a source may be asked on account of a subscription that is shown the document.
-fn counts(step: &Step<'_>, source: &Source, subscription: &Subscription<'_>) -> bool {
-    let is_peer = |community: &Source| community.asks_as.iter().any(|peer| *peer == subscription.watcher);
-    !kind::of(source.kind).repeats() || !step.configuration.external.iter().any(is_peer)
+/// True for a state which says that the watcher was not shown the document, so that nothing changes with it.
+fn never_saw(state: State) -> bool {
+    let view = match state {
+        State::Ending(Ending::Expired | Ending::Rejected) => return false,
+        State::Leaving(view) => view,
+        state => state.view(),
+    };
+    matches!(view, View::Neutral | View::Nothing)
+}
+
+/// True if a source is asked on account of a subscription: its watcher is shown what the source says.
+fn counts(source: &Source, subscription: &Subscription<'_>) -> bool {
+    peers::shows(subscription.state.view(), source)
 }
 
 /// True if somebody watches who is shown what the source says.
@@ -118,9 +129,9 @@ fn is_watched(step: &mut Step<'_>, source: &Source) -> bool {
         let found = page.iter().any(|(_, record)| {
             let subscription = records::decode::<Subscription<'_>>(record);
             subscription.is_some_and(|subscription| {
-                subscription.state == State::Active
+                !subscription.state.is_ending()
                     && subscription.expires > step.now
-                    && counts(step, source, &subscription)
+                    && counts(source, &subscription)
             })
         });
         if found {

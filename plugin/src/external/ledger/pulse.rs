@@ -36,8 +36,10 @@ pub fn announced(
             beat(&mut Step::enter(host, configuration, &partition), source, true);
             Ok(())
         }
-        (_, None) => Ok(()),
-        (None, Some(_)) => Err(format!("no source that is enabled is called {name:?}")),
+        (None, Some(_)) if configuration.disabled.iter().all(|source| source.name != name) => {
+            Err(format!("no source is called {name:?}"))
+        }
+        _ => Ok(()),
     }
 }
 
