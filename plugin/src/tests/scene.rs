@@ -186,16 +186,12 @@ impl Scene {
 
     /// The NOTIFYs that have no answer yet, in order.
     pub fn notifies(&self) -> Vec<Notify> {
-        self.host.sent.iter().cloned().map(Notify::from).collect()
-    }
-
-    /// As [`Scene::notifies`], without what goes to sources outside.
-    pub fn notifies_only(&self) -> Vec<Notify> {
-        self.notifies().into_iter().filter(|notify| notify.sent.request.method == "NOTIFY").collect()
+        let notifies = self.host.sent.iter().filter(|sent| sent.request.method == "NOTIFY");
+        notifies.cloned().map(Notify::from).collect()
     }
 
     pub fn only_notify(&self) -> Notify {
-        let mut all = self.notifies_only();
+        let mut all = self.notifies();
         assert_eq!(all.len(), 1, "{all:#?}");
         all.remove(0)
     }

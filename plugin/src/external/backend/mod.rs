@@ -165,4 +165,3 @@ fn heard(step: &mut Step<'_>, kept: &mut Kept<'_>) {
         retry::log_relief(step, kept);
     }
 }
-

@@ -14,11 +14,12 @@ use crate::external::contribution;
 use crate::external::directory;
 use crate::external::kind::{self, Intake, Refused, Shows, Taken};
 use crate::external::learning;
+use crate::external::ledger;
 use crate::external::source::Source;
 use crate::handler::check_require;
 use crate::keys;
 use crate::lifetime;
-use crate::ports::{Durability, Host, Instant, Level, Verdict};
+use crate::ports::{Durability, Host, Instant, Level, Reply, Verdict};
 use crate::records;
 use crate::sip::dialog::{DialogId, SubscriberDialog};
 use crate::sip::disposition::{Disposition, is_plainly_encoded};
@@ -81,7 +82,7 @@ fn take(step: &mut Step<'_>, mut kept: Kept<'_>, said: &Said<'_>) -> Result<Verd
                 // It never began, so its body is that of no subscription.
                 end(step, &mut kept, said);
                 kept.save(step);
-                return Ok(accepted());
+                return Ok(Verdict::Reply(accepted()));
             }
             let live = begin(step, &mut kept, attempt, said)?;
             go_on(step, kept, live, said)
@@ -100,7 +101,7 @@ fn take(step: &mut Step<'_>, mut kept: Kept<'_>, said: &Said<'_>) -> Result<Verd
                 kept.record.phase = Phase::Ending(ending);
                 kept.save(step);
             }
-            Ok(accepted())
+            Ok(Verdict::Reply(accepted()))
         }
         _ => Err(Refusal::NoDialog),
     }
@@ -116,8 +117,7 @@ fn begin(
     let dialog = SubscriberDialog::create(said.message, attempt.own, attempt.cseq)?;
     let asked = kept.record.asks(kept.source);
     let granted = attempt.granted.unwrap_or(asked);
-    let expires =
-        said.until(step.now, asked).unwrap_or_else(|| lifetime::end(step.now, granted));
+    let expires = said.until(step.now, asked).unwrap_or_else(|| lifetime::end(step.now, granted));
     let mut live = Live {
         dialog,
         since: step.now,
@@ -143,7 +143,6 @@ fn go_on(
     said: &Said<'_>,
 ) -> Result<Verdict, Refusal> {
     let source = kept.source;
-    step.host.count("source_notifies", &[("source", &source.name)], 1);
     live.confirmed = true;
     let terminated = said.state.kind == StateKind::Terminated;
     if !terminated && let Some(until) = said.until(step.now, kept.record.asks(source)) {
@@ -179,10 +178,12 @@ fn go_on(
         _ => {}
     }
     kept.save(step);
-    match answer {
-        Err(refusal) if !terminated => Ok(Verdict::Reply(refusal.into_reply())),
-        _ => Ok(accepted()),
-    }
+    let reply = match answer {
+        Err(refusal) if !terminated => refusal.into_reply(),
+        _ => accepted(),
+    };
+    ledger::count_notify(step, source, reply.status);
+    Ok(Verdict::Reply(reply))
 }
 
 /// The source has ended the subscription.
@@ -301,7 +302,7 @@ fn is_target(source: &Source, address: IpAddr) -> bool {
     })
 }
 
-fn accepted() -> Verdict {
+fn accepted() -> Reply {
     let ok = Status::OK;
-    Verdict::Reply(reply(ok, ok.reason().to_owned(), HeaderBlock::with_capacity(0)))
+    reply(ok, ok.reason().to_owned(), HeaderBlock::with_capacity(0))
 }

@@ -29,7 +29,7 @@ impl Head<'_> {
             Self::New(own, cseq, _) => (own, *cseq),
             Self::In(dialog) => (&dialog.own, dialog.cseq),
         };
-        Token::new(source.id, own, cseq)
+        Token::bytes(source.id, own, cseq)
     }
 }
 
@@ -132,13 +132,8 @@ fn build(
         for (challenge, _) in &mut record.challenges {
             let cnonce = Id::from_slice(&step.host.random(8)).hex();
             let Challenge { asker, .. } = *challenge;
-            let answer = challenge.answer(
-                &credentials.username,
-                &credentials.password,
-                "SUBSCRIBE",
-                uri,
-                &cnonce,
-            );
+            let answer =
+                challenge.answer(&credentials.username, &credentials.password, "SUBSCRIBE", uri, &cnonce);
             headers.line(asker.answer(), &answer);
         }
     }
@@ -195,7 +190,7 @@ pub struct Token {
 impl Token {
     const LENGTH: usize = 17;
 
-    fn new(source: Id, own: &Own, cseq: u32) -> [u8; Self::LENGTH] {
+    fn bytes(source: Id, own: &Own, cseq: u32) -> [u8; Self::LENGTH] {
         let mut token = [0; Self::LENGTH];
         let (key, rest) = token.split_at_mut(9);
         key.copy_from_slice(&source.key(keys::BACKEND));
@@ -243,7 +238,7 @@ mod tests {
     #[test]
     fn tokens_of_others_are_not_ours() {
         let own = Own([7; 16]);
-        let token = Token::new(Id([1; 8]), &own, 9);
+        let token = Token::bytes(Id([1; 8]), &own, 9);
         let read = Token::parse(&token).unwrap();
         assert!(read.source == Id([1; 8]) && read.is(&own, 9) && !read.is(&own, 8));
         assert_eq!(Token::parse(&token[..16]), None);
@@ -258,7 +253,7 @@ mod tests {
         fn the_way_back_is_found(resource in "(sip|tel|pres):[ -~é]{0,40}") {
             let source = Id(*b"\x01sources");
             let hex = source.hex();
-            let json = r#"{"external": {"super_user": "sip:a@b", "community": [
+            let json = r#"{"presence": {"domains": ["b"]}, "external": {"super_user": "sip:a@b", "community": [
                 {"name": "x", "domain": "b.example", "target": "sip:c"}]}}"#;
             let mut user = way_back(&Configuration::parse(json).unwrap().external[0], &resource);
             user.replace_range(..16, &hex);

@@ -6,6 +6,7 @@ use super::record::{Attempt, Flight, Kept, Live, Phase, Refresh};
 use super::request::{self, Token};
 use super::retry;
 use super::trouble::{self, Meaning, Retry, Trouble};
+use crate::external::ledger;
 use crate::external::source::{Source, by_id};
 use crate::handler::Outcome;
 use crate::lifetime;
@@ -35,9 +36,7 @@ pub fn outcome(step: &mut Step<'_>, token: &[u8], outcome: &Outcome<'_>) -> bool
     let meaning = Meaning::of(outcome);
     count(step, source, &meaning);
     match kept.record.phase.clone() {
-        Phase::Subscribing(attempt)
-            if attempt.granted.is_none() && token.is(&attempt.own, attempt.cseq) =>
-        {
+        Phase::Subscribing(attempt) if attempt.granted.is_none() && token.is(&attempt.own, attempt.cseq) => {
             subscribed(step, &mut kept, attempt, meaning, response);
         }
         Phase::Live(live) if live.in_flight.is_some() && token.is(&live.dialog.own, live.dialog.cseq) => {
@@ -94,12 +93,7 @@ fn subscribed(
 }
 
 /// A SUBSCRIBE has its outcome in whose dialog a NOTIFY has come.
-pub fn refreshed(
-    step: &mut Step<'_>,
-    kept: &mut Kept<'_>,
-    meaning: Meaning,
-    response: Option<&Message<'_>>,
-) {
+pub fn refreshed(step: &mut Step<'_>, kept: &mut Kept<'_>, meaning: Meaning, response: Option<&Message<'_>>) {
     let Phase::Live(mut live) = kept.record.phase.clone() else { return };
     match (meaning, response) {
         (Meaning::Accepted(granted, notifies), Some(response)) => {
@@ -207,5 +201,5 @@ fn count(step: &mut Step<'_>, source: &Source, meaning: &Meaning) {
         Meaning::TooBrief(_) => "too_brief",
         Meaning::Failed(..) => "failed",
     };
-    step.host.count("source_subscribes", &[("source", &source.name), ("result", result)], 1);
+    ledger::count_subscribe(step, source, result);
 }

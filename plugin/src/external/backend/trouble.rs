@@ -190,8 +190,26 @@ impl Meaning {
             },
             // These say that the request is wrong, or not wanted, as it is (EXT-22 for 403): it would be
             // so again.
-            400 | 402 | 403 | 405 | 406 | 410 | 413..=416 | 420 | 421 | 482 | 484 | 488 | 489 | 493 | 501
-            | 505 | 513 | 603 | 604 | 606 => failed(Retry::Never),
+            400
+            | 402
+            | 403
+            | 405
+            | 406
+            | 410
+            | 413..=416
+            | 420
+            | 421
+            | 482
+            | 484
+            | 488
+            | 489
+            | 493
+            | 501
+            | 505
+            | 513
+            | 603
+            | 604
+            | 606 => failed(Retry::Never),
             // The user may be made known, or come back.
             404 | 480 | 485 | 486 | 600 => failed(Retry::Slowly(wait)),
             // This target cannot do it now.

@@ -4,7 +4,6 @@ mod credentials;
 mod dialog;
 mod ends;
 mod failures;
-mod model;
 mod recovery;
 
 use crate::configuration::Configuration;
@@ -12,6 +11,7 @@ use crate::external::backend::{self, Status};
 use crate::external::source::Source;
 use crate::handler::{Failure, Outcome};
 use crate::keys;
+use crate::presentation::Part;
 use crate::sip::message::Peer;
 use crate::sip::owned::OwnedMessage;
 use crate::step::Step;
@@ -22,7 +22,8 @@ use crate::tests::scene::{ALICE, Answer, Scene, header};
 pub const THERE: &str = "192.0.2.20:5060";
 
 /// One community with two targets that knows users of ours under their own identities.
-pub const ONE: &str = r#"{"presence":{"domains":["example.com"],"notify_interval":0},
+pub const ONE: &str = r#"{"presence":{"domains":["example.com"],"notify_interval":0,
+        "expires":{"default":864000,"max":864000}},
     "rules":{"enabled":true,"default":"allow"},
     "external":{"super_user":"sip:presence@example.com",
         "community":[{"name":"east","domain":"example.com","target":["sip:192.0.2.20","sip:192.0.2.21"],
@@ -100,7 +101,7 @@ impl Far {
     pub fn settle(&mut self) {
         self.scene.settle();
         loop {
-            let next = self.scene.notifies_only().into_iter().next();
+            let next = self.scene.notifies().into_iter().next();
             let Some(notify) = next else { break };
             self.scene.answer(&notify, 200);
             self.scene.settle();
@@ -171,6 +172,12 @@ impl Far {
         self.notify(ask, cseq, state, "application/pidf+xml", &body).status
     }
 
+    /// A NOTIFY without body about whomever the SUBSCRIBE was about.
+    pub fn tell_of(&mut self, ask: &Ask, cseq: u32, state: &str) {
+        let lines = format!("Subscription-State: {state}\nEvent: presence\n");
+        assert_eq!(self.notify_with(ask, "far", cseq, &lines, THERE, "", "").status, 200);
+    }
+
     pub fn notify(&mut self, ask: &Ask, cseq: u32, state: &str, media: &str, body: &str) -> Answer {
         let lines = format!("Subscription-State: {state}\nEvent: presence\n");
         self.notify_with(ask, "far", cseq, &lines, THERE, media, body)
@@ -193,8 +200,7 @@ impl Far {
         let call_id = ask.header("Call-ID");
         let contact =
             if lines.contains("Contact:") { "" } else { "Contact: <sip:far@192.0.2.20;transport=tcp>\n" };
-        let media =
-            if body.is_empty() { String::new() } else { format!("Content-Type: {media}\n") };
+        let media = if body.is_empty() { String::new() } else { format!("Content-Type: {media}\n") };
         let text = format!(
             "NOTIFY sip:{user}@192.0.2.9:5060 SIP/2.0\nFrom: <{ALICE}>;tag={tag}\n\
              To: <sip:presence@example.com>;tag={own}\nCall-ID: {call_id}\nCSeq: {cseq} NOTIFY\n\
@@ -205,14 +211,15 @@ impl Far {
         answer
     }
 
-    /// The note of what the source contributes to what watchers see; empty if it does not.
+    /// The note of what watchers see; empty if there is none.
     pub fn shown(&mut self) -> String {
-        let answer = self.scene.subscribe("fetcher", "Expires: 0\n");
-        assert_eq!(answer.status, 200);
-        let notify = self.scene.notifies_only().pop().unwrap();
-        self.scene.answer(&notify, 200);
-        let text = notify.body.split("<note>").nth(1).and_then(|rest| rest.split("</note>").next());
-        text.unwrap_or_default().to_owned()
+        let configuration = self.scene.presence.configuration().clone();
+        self.scene.host.begin(Some(ALICE));
+        let body = Step::new(&mut self.scene.host, &configuration, ALICE).render(Part::Whole, ALICE);
+        self.scene.host.abort();
+        let text = String::from_utf8(body).unwrap();
+        let note = text.split("<note>").nth(1).and_then(|rest| rest.split("</note>").next());
+        note.unwrap_or_default().to_owned()
     }
 
     /// Where the subscription stands.
