@@ -1,6 +1,7 @@
 //! Presence from outside.
 
 mod always;
+mod backend;
 mod community;
 mod demand;
 mod directory;
