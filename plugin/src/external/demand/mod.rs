@@ -185,6 +185,14 @@ pub fn fired(step: &mut Step<'_>, name: &[u8]) -> bool {
     true
 }
 
+/// The host has started after a stop without order.
+pub fn recover(step: &mut Step<'_>) {
+    let configuration = step.configuration;
+    for source in &configuration.external {
+        Needs::recover(step, source);
+    }
+}
+
 /// A post arrived. False if it is none of these.
 pub fn posted(step: &mut Step<'_>, payload: &[u8]) -> bool {
     let Some(id) = Id::of_key(payload).filter(|_| payload.first() == Some(&LOOK)) else { return false };

@@ -1,6 +1,6 @@
 //! Sources that are asked for everybody at all times, and the pace at which that is done.
 
-use super::stage::source;
+use super::stage::{accept, source, subscribes};
 use crate::keys;
 use crate::ports::Instant;
 use crate::tests::scene::Scene;
@@ -44,10 +44,8 @@ fn play(scene: &mut Scene, until: Instant) -> Vec<Instant> {
     loop {
         scene.settle();
         let now = scene.host.time();
-        left.extend(
-            scene.notifies().iter().filter(|sent| sent.sent.request.method == "SUBSCRIBE").map(|_| now),
-        );
-        scene.answer_all();
+        let accepted = accept(scene);
+        left.extend(std::iter::repeat_n(now, accepted));
         match scene.host.next_timer().filter(|due| *due <= until) {
             Some(due) => scene.host.advance(due.saturating_sub(now)),
             None => {
@@ -101,11 +99,11 @@ fn a_watcher_does_not_wait_behind_everybody() {
     for second in 1..10 {
         scene.settle();
         let asks = |uri: &str| uri == "sip:x99@east.example";
-        if scene.notifies().iter().any(|sent| asks(&sent.uri)) {
+        if subscribes(&scene).iter().any(|sent| asks(&sent.uri)) {
             found = Some(second);
             break;
         }
-        scene.answer_all();
+        accept(&mut scene);
         scene.pass(SECOND);
     }
     assert!(found.is_some(), "not within {} s", (scene.host.time() - now) / SECOND);

@@ -3,7 +3,7 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::stage::{SOURCES, source};
+use super::stage::{SOURCES, source, subscribes};
 use crate::external::demand;
 use crate::handler::Presence;
 use crate::keys;
@@ -63,8 +63,7 @@ fn ext_20_from_the_first_watcher_to_a_grace_time_after_the_last() {
     let carol = scene.watch("carol");
     assert_eq!(scene.host.records(ALICE, &[keys::BACKEND]), before, "the second watcher changed something");
     scene.settle();
-    let subscribes = scene.notifies().iter().filter(|sent| sent.sent.request.method == "SUBSCRIBE").count();
-    assert_eq!(subscribes, 3, "one for each source");
+    assert_eq!(subscribes(&scene).len(), 3, "one for each source");
     leave(&mut scene, "bob", &bob, 2);
     scene.pass(5 * MINUTE);
     assert_eq!(asked(&scene).len(), 3);
@@ -394,7 +393,7 @@ struct Watcher {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 120, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// While somebody watches or is registered the source is asked, at every moment; once nobody does, it is
     /// over when the grace time is. Whatever crashes take back.
