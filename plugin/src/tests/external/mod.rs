@@ -2,4 +2,5 @@
 
 mod community;
 mod loop_guard;
+mod peers_model;
 mod stage;
