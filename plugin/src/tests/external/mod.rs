@@ -1,6 +1,10 @@
 //! Presence from outside.
 
 mod community;
+mod demand;
+mod directory;
+mod ledger;
 mod loop_guard;
 mod peers_model;
+mod registrar;
 mod stage;
