@@ -1,5 +1,8 @@
 //! Presence from outside.
 
+#[allow(dead_code)]
+#[path = "../../../examples/calendar.rs"]
+pub mod calendar;
 mod community;
 mod demand;
 mod directory;
@@ -8,3 +11,4 @@ mod loop_guard;
 mod peers_model;
 mod registrar;
 mod stage;
+mod third_kind;
