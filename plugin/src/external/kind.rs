@@ -2,7 +2,7 @@
 //!
 //! A kind is pure: it says what to subscribe to and reads what comes back. Dialogs, refreshing, failures, demand,
 //! pacing, composition and authorization are the same for all kinds and none of its business. A further
-//! kind is a type that implements [`Kind`] and its line in [`KINDS`]; `docs/sources.md` makes one.
+//! kind is a type that implements [`Kind`] and its line in `KINDS`; `docs/sources.md` makes one.
 
 use std::fmt;
 
