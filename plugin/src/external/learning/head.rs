@@ -90,7 +90,7 @@ fn set(step: &mut Step<'_>, source: Id, aliases: &[String], all: bool) {
     let before = load(step, source);
     let claimed = before.as_ref().map_or(&[][..], |claims| &claims.aliases);
     let (now, until) = (step.now, step.now + HOLDS);
-    let wanted = |alias: &Alias| aliases.iter().any(|other| *other == alias.identity);
+    let wanted = |alias: &Alias| aliases.contains(&alias.identity);
     let gone: Vec<&Alias> = claimed.iter().filter(|alias| !wanted(alias)).collect();
     let next: Vec<(Alias, bool)> = aliases
         .iter()

@@ -1,6 +1,10 @@
 //! Presence from outside.
 
 mod community;
+mod demand;
+mod directory;
+mod learning;
+mod ledger;
 mod loop_guard;
 mod registrar;
 mod stage;
