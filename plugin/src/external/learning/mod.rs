@@ -6,13 +6,13 @@
 //! publications under either are in it.
 //!
 //! - **Learning.** The head claims each alias: a post to the partition of that name, which keeps it
-//!   ([`alias`]). The head remembers what it claimed ([`head`]), claims it anew when half of its time is over,
+//!   (`alias.rs`). The head remembers what it claimed (`head.rs`), claims it anew when half of its time is over,
 //!   and withdraws what the registrar no longer names, or all of it when the subscription at the registrar ends.
 //!   Whose phones are all off keeps the aliases: then the registrar names nobody, which contradicts nothing.
 //! - **Using it.** A request is mapped as ever. Where that leads to the partition of its own identity, that one
 //!   forwards it to the head ([`elsewhere`]). Subscriptions that live elsewhere from before move at their next
 //!   SUBSCRIBE, and again when what was learned is over, as they do when the map changes
-//!   ([`crate::relocation`]); a publication from before is not found by its entity-tag (412), and is published anew.
+//!   (`relocation`); a publication from before is not found by its entity-tag (412), and is published anew.
 //! - **What is provisioned wins.** An identity in the identity map, or one that the site's own rules map, is
 //!   neither an alias nor claimed.
 //! - **Who is the head.** Each member of a set may find out about the others. The one that is in the identity map
