@@ -1,5 +1,6 @@
 //! Presence from outside.
 
+mod backend;
 mod community;
 mod demand;
 mod directory;
