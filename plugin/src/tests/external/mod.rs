@@ -7,6 +7,7 @@ pub mod calendar;
 mod community;
 mod demand;
 mod directory;
+mod learning;
 mod ledger;
 mod loop_guard;
 mod peers_model;
