@@ -90,19 +90,15 @@ pub(super) fn claimed(step: &mut Step<'_>, claim: &Claim<'_>) {
     if !alias.hear(Cow::Borrowed(&claim.head), claim.serial) {
         return;
     }
-    match &alias.head {
-        Some(kept) if kept.partition != claim.head => {
-            if alias.rival.as_ref() != Some(&claim.head) {
-                let fields =
-                    [("identity", step.partition), ("kept", &*kept.partition), ("refused", &*claim.head)];
-                step.host.log(Level::Warn, "the registrar names an identity for two users", &fields);
-                alias.rival = Some(Cow::Borrowed(&claim.head));
-            }
+    if let Some(kept) = alias.head.as_ref().filter(|kept| kept.partition != claim.head) {
+        if alias.rival.as_ref() != Some(&claim.head) {
+            let fields =
+                [("identity", step.partition), ("kept", &*kept.partition), ("refused", &*claim.head)];
+            step.host.log(Level::Warn, "the registrar names an identity for two users", &fields);
+            alias.rival = Some(Cow::Borrowed(&claim.head));
         }
-        _ if gives_way(step, claim) => {
-            alias.head = Some(Head { partition: Cow::Borrowed(&claim.head), until: claim.until });
-        }
-        _ => {}
+    } else if gives_way(step, claim) {
+        alias.head = Some(Head { partition: Cow::Borrowed(&claim.head), until: claim.until });
     }
     alias.store(step);
 }
