@@ -4,6 +4,7 @@ mod credentials;
 mod dialog;
 mod ends;
 mod failures;
+mod model;
 mod recovery;
 
 use crate::configuration::Configuration;
