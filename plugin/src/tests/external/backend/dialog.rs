@@ -102,8 +102,7 @@ fn ext_02_a_subscription_is_refreshed_in_its_dialog() {
 fn refreshes_are_spread() {
     let mut times = std::collections::BTreeSet::new();
     for seed in 0..8 {
-        let mut far =
-            Far { scene: crate::tests::scene::Scene::new(ONE), cost: crate::testing::Cost::default() };
+        let mut far = Far::on(crate::tests::scene::Scene::new(ONE));
         for _ in 0..seed {
             far.scene.host.draw();
         }

@@ -82,9 +82,14 @@ impl Ask {
 }
 
 impl Far {
+    /// Nobody is watched yet.
+    pub fn on(scene: Scene) -> Self {
+        Self { scene, cost: Cost::default() }
+    }
+
     /// Alice is watched, and the first SUBSCRIBE is on its way.
     pub fn new(configuration: &str) -> Self {
-        let mut far = Self { scene: Scene::new(configuration), cost: Cost::default() };
+        let mut far = Self::on(Scene::new(configuration));
         far.scene.watch("bob");
         far.settle();
         far
