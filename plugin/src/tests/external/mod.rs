@@ -4,6 +4,7 @@ mod backend;
 #[allow(dead_code)]
 #[path = "../../../examples/calendar.rs"]
 pub mod calendar;
+mod circles;
 mod community;
 mod demand;
 mod directory;
