@@ -8,6 +8,7 @@ mod circles;
 mod community;
 mod demand;
 mod directory;
+mod learning;
 mod ledger;
 mod loop_guard;
 mod peers_model;
