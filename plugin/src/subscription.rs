@@ -118,6 +118,9 @@ impl<'m> Asked<'m> {
         presentity: &Presentity<'_>,
     ) -> Result<Self, Refusal> {
         let principal = Principal::of(host, configuration, message, presentity)?;
+        if configuration.external.iter().any(|source| principal.is(&source.own_identity)) {
+            return Err(Refusal::Loop);
+        }
         let event = Event::of(message)?;
         let package = Package::of(&event)?;
         crate::handler::check_require(message)?;
@@ -303,7 +306,7 @@ fn stay(
         step.host.set_timer(&usage.subscription(), subscription.expires, b"");
     }
     peers::subscribed(step, usage.id, &subscription);
-    demand::renewed(step, kept, &subscription);
+    demand::renewed(step, kept.state, &subscription);
     if let Some(what) = happening(kept.state, subscription.state) {
         watcher_info::happened(step, usage, &subscription, what);
     }

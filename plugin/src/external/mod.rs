@@ -35,12 +35,13 @@ pub mod peers;
 pub mod registrar;
 pub mod source;
 
+use crate::ports::Instant;
 use crate::step::Step;
 
 /// A timer fired. False if it is none of these.
-pub fn fired(step: &mut Step<'_>, name: &[u8]) -> bool {
+pub fn fired(step: &mut Step<'_>, name: &[u8], due: Instant) -> bool {
     backend::fired(step, name)
-        || pacing::fired(step, name)
+        || pacing::fired(step, name, due)
         || demand::fired(step, name)
         || ledger::fired(step, name)
 }
@@ -56,5 +57,6 @@ pub fn posted(step: &mut Step<'_>, payload: &[u8]) -> bool {
 /// The host has started anew.
 pub fn recover(step: &mut Step<'_>) {
     backend::recover(step);
+    demand::recover(step);
     ledger::recover(step);
 }
