@@ -13,6 +13,7 @@ mod learning;
 mod ledger;
 mod loop_guard;
 mod peers_model;
+mod privacy;
 mod registrar;
 mod stage;
 mod third_kind;
