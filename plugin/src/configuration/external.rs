@@ -63,7 +63,7 @@ pub(super) fn read(
             let key = entry.dotted("name");
             // Also of one that is not asked for now.
             sources.peers.extend(asks_as(&entry, normalizer, problems));
-            let Some(source) = source(kind, &entry, super_user.as_deref(), normalizer, problems) else {
+            let Some(source) = source(kind, &entry, super_user.as_deref(), problems) else {
                 continue;
             };
             if sources.on.iter().chain(&sources.off).any(|known| known.name == source.name) {
@@ -83,7 +83,6 @@ fn source(
     kind: SourceKind,
     entry: &Section<'_>,
     super_user: Option<&str>,
-    normalizer: &Normalizer,
     problems: &mut Vec<Problem>,
 ) -> Option<Source> {
     // Settings that only some kinds have are not there for the others.
