@@ -16,7 +16,8 @@ use crate::message::{Answer, Edge, Outgoing, SendId};
 use crate::metrics::Metrics;
 use crate::registry::{Held, Registry};
 use crate::rehearsal::{Ended, Fault, FaultKind, Taps};
-use crate::step::imports::{Step, StepError};
+use crate::step::current::Step;
+use crate::step::imports::StepError;
 use crate::step::input::{Input, Kind, Returned};
 use crate::step::stage::Stage;
 use crate::tables::{Former, Ledger, Renewal, TableSource, Tables};
@@ -116,7 +117,6 @@ impl Shared {
         })?;
         let now = input.hop().map_or_else(|| self.clock.now_ms(), |hop| hop.now);
         let mut step = Step::new(self.clone(), generation.tables.load_full(), number, now);
-        step.capture = self.taps.begin();
         let timer = match self.begin(&mut step, input) {
             Ok(Some(timer)) => timer,
             nothing => {
@@ -133,7 +133,7 @@ impl Shared {
         let took = started.elapsed();
         let step = instance.store.data_mut().step.take();
         let captured = |step: &mut Step, end: Result<&Returned, Fault>| {
-            let Some(capture) = step.capture.take() else { return };
+            let Some(capture) = step.captured() else { return };
             let (partition, timer) = (step.live().map(|live| &live.key), timer.as_ref());
             let (now, epoch) = (step.now, self.epoch());
             let end = end.map(|returned| (&step.stage, returned));
@@ -517,7 +517,7 @@ impl Shared {
 }
 
 /// What failed, when a call of the component did. `memory`: its memory was exhausted.
-fn fault(memory: bool, error: &wasmtime::Error) -> Fault {
+pub(crate) fn fault(memory: bool, error: &wasmtime::Error) -> Fault {
     let interrupted = matches!(error.downcast_ref(), Some(wasmtime::Trap::Interrupt));
     let kind = if interrupted {
         FaultKind::Deadline
