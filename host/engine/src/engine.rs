@@ -60,7 +60,7 @@ enum Duty {
 /// A running plugin. Dropped without [`Engine::stop`], it ends as in a crash: relaxed writes of
 /// the last moments are lost, and the next start recovers.
 pub struct Engine {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     threads: Mutex<Vec<(Duty, JoinHandle<()>)>>,
     /// One swap, roll back or table reload at a time.
     changing: Mutex<Option<Arc<Generation>>>,
@@ -114,6 +114,7 @@ impl Engine {
             metrics,
             figures: Figures::default(),
             taps: Taps::default(),
+            recorder: Mutex::default(),
             current: ArcSwap::from_pointee(generation),
             sources: tables,
             ledger,
@@ -469,6 +470,10 @@ impl Engine {
 
     /// Ends all threads.
     fn end(&self) {
+        // Its thread ends by itself: nobody waits for whoever reads the recording.
+        if let Some(recorder) = &*self.shared.recorder.lock() {
+            recorder.end(true);
+        }
         self.shared.background.stop();
         self.join(Duty::Work);
         self.shared.flusher.stop();

@@ -15,7 +15,7 @@ use crate::limits::EngineConfig;
 use crate::message::{Answer, Edge, Outgoing, SendId};
 use crate::metrics::Metrics;
 use crate::registry::{Held, Registry};
-use crate::rehearsal::{Ended, Fault, FaultKind, Taps};
+use crate::rehearsal::{Ended, Fault, FaultKind, Recorder, Taps};
 use crate::step::current::Step;
 use crate::step::imports::StepError;
 use crate::step::input::{Input, Kind, Returned};
@@ -54,6 +54,8 @@ pub(crate) struct Shared {
     pub figures: Figures,
     /// Who is handed the traces of steps.
     pub taps: Taps,
+    /// The recording under way.
+    pub recorder: Mutex<Option<Arc<Recorder>>>,
     pub current: ArcSwap<Generation>,
     pub sources: Vec<(String, Arc<dyn TableSource>)>,
     pub ledger: Ledger,

@@ -6,7 +6,6 @@
 use crate::bindings::rollcall::plugin as wit;
 use crate::bindings::rollcall::plugin::identity::Failure;
 use crate::identity_rules::{Question, Rules};
-use crate::limits::StepLimits;
 use crate::partition::Live;
 use crate::registry::Held;
 use crate::rehearsal::{Capture, Recorded};
