@@ -220,7 +220,7 @@ impl Found<'_> {
         }
         let key = |send: &Send| {
             let call = message::header(&send.request.headers, "Call-ID");
-            (send.request.method.clone(), call.unwrap_or_else(|| send.request.uri.clone()))
+            (send.request.method.clone(), call)
         };
         let mut left: BTreeMap<_, VecDeque<&Send>> = BTreeMap::new();
         for send in after {
