@@ -15,6 +15,7 @@ mod clock;
 mod commit;
 mod compiled;
 mod engine;
+mod fit;
 mod flush;
 mod generation;
 mod identity_rules;
@@ -29,13 +30,17 @@ mod partition;
 mod registry;
 mod resume;
 mod runner;
+mod schemas;
 mod step;
+mod succession;
 mod tables;
+mod trial;
 
 pub use clock::{Clock, HostClock};
 pub use compiled::Digest;
 pub use engine::{Engine, StartError};
-pub use generation::{ComponentError, Description};
+pub use fit::ComponentError;
+pub use generation::Description;
 pub use inspection::InspectError;
 pub use limits::{EngineConfig, IdentityLimits, StepLimits};
 pub use message::{
@@ -44,7 +49,9 @@ pub use message::{
 };
 pub use metrics::{ByKind, Counter, GROUP_BOUNDS, Gauges, Histogram, IdentityCounts, Metrics, TIME_BOUNDS};
 pub use step::input::Kind;
+pub use succession::{GenerationInfo, GenerationState};
 pub use tables::{
     BrokenTable, Conflict, Problems, RowSink, Table, TableBuilder, TableGauges, TableOutcome, TableProblem,
     TableReport, TableSource,
 };
+pub use trial::RollBack;

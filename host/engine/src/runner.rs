@@ -7,7 +7,7 @@ use crate::background::{Background, Task};
 use crate::clock::Clock;
 use crate::commit::{Committer, Effects, Work};
 use crate::flush::Flusher;
-use crate::generation::{ComponentError, Generation, Runtime};
+use crate::generation::{Generation, Runtime};
 use crate::in_flight::{InFlight, Waiting};
 use crate::inspection::{self, InspectError};
 use crate::limits::EngineConfig;
@@ -17,7 +17,8 @@ use crate::registry::{Held, Registry};
 use crate::step::imports::{Step, StepError};
 use crate::step::input::{Input, Kind, Returned};
 use crate::step::stage::Stage;
-use crate::tables::{Former, Ledger, Renewal, TableSource, Tables};
+use crate::succession::Succession;
+use crate::tables::{Ledger, TableSource};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
@@ -48,6 +49,7 @@ pub(crate) struct Shared {
     pub in_flight: InFlight,
     pub metrics: Metrics,
     pub current: ArcSwap<Generation>,
+    pub succession: Succession,
     pub sources: Vec<(String, Arc<dyn TableSource>)>,
     pub ledger: Ledger,
     /// Requests are refused: the engine stops.
@@ -476,26 +478,5 @@ impl Shared {
         if self.step(&input, 0).is_err() {
             self.refuse(&input);
         }
-    }
-
-    /// Gives a new generation, which is to follow the current one, its tables.
-    pub fn fill(&self, generation: &Generation, current: &Generation) -> Result<(), ComponentError> {
-        let others = current.tables.load_full();
-        let former = Former { own: &Tables::default(), others: &others };
-        let renewal = self.renew(generation, &former, &|_| true).complete()?;
-        generation.tables.store(Arc::new(renewal.tables));
-        Ok(())
-    }
-
-    /// Makes tables for a generation, not in force yet.
-    pub fn renew(
-        &self,
-        generation: &Generation,
-        former: &Former<'_>,
-        wanted: &dyn Fn(&str) -> bool,
-    ) -> Renewal {
-        let renewal = Renewal::new(&self.runtime, generation, &self.sources, former, wanted);
-        self.ledger.note(&renewal.reports, self.clock.now_ms());
-        renewal
     }
 }
