@@ -160,6 +160,10 @@ impl Background {
     /// waits the shortest time first.
     pub fn hasten(&self) {
         self.hastened.fetch_add(1, Ordering::SeqCst);
+        self.end_pauses();
+    }
+
+    fn end_pauses(&self) {
         let later = std::mem::take(&mut self.agenda.lock().later);
         later.into_values().for_each(|task| self.push(task));
         let paused = std::mem::take(&mut *self.paused.lock());
@@ -305,16 +309,14 @@ impl Worker<'_> {
             Task::Settle { from, sequence } => {
                 if let Err(error) = self.shared.settle(&from, sequence) {
                     tracing::error!(partition = %from, %error, "a post cannot be taken off the outbox");
-                    let due = self.next_try(&from);
-                    self.shared.background.push_at(due, Task::Settle { from, sequence });
+                    self.retry(Task::Settle { from, sequence });
                 }
             }
             Task::Outbox(partition) => {
                 // Loading it does what is to be done.
                 if let Err(error) = self.shared.registry.hold(&partition, self.shared.clock.now_ms()) {
                     tracing::error!(%partition, %error, "an outbox cannot be read");
-                    let due = self.next_try(&partition);
-                    self.shared.background.push_at(due, Task::Outbox(partition));
+                    self.retry(Task::Outbox(partition));
                 }
             }
             Task::Resend { from, sends } => {
@@ -324,8 +326,7 @@ impl Worker<'_> {
             Task::Recover(partition) => {
                 let input = Arc::new(Input::Recovery { partition: partition.clone() });
                 if self.shared.step(&input, 0).is_err() {
-                    let due = self.next_try(&partition);
-                    self.shared.background.push_at(due, Task::Recover(partition));
+                    self.retry(Task::Recover(partition));
                 } else {
                     self.failures.remove(&partition);
                     self.shared.recovering.lock().remove(&partition);
@@ -352,8 +353,23 @@ impl Worker<'_> {
         let mailbox = self.mailboxes.entry(to.clone()).or_default();
         mailbox.again.push_back(post);
         if !std::mem::replace(&mut mailbox.blocked, true) {
-            let due = self.next_try(&to);
-            self.shared.background.push_at(due, Task::Retry(to));
+            self.retry(Task::Retry(to));
+        }
+    }
+
+    /// Tries again later what has just failed.
+    fn retry(&mut self, task: Task) {
+        let Some(partition) = task.partition().cloned() else { return };
+        let due = self.next_try(&partition);
+        self.shared.background.push_at(due, task);
+        self.paused_in_time();
+    }
+
+    /// What was put off while all pauses were ended must not wait either.
+    fn paused_in_time(&self) {
+        let background = &self.shared.background;
+        if background.hastened.load(Ordering::SeqCst) != self.hastened {
+            background.end_pauses();
         }
     }
 
@@ -388,8 +404,7 @@ impl Worker<'_> {
             }
             Err(error) => {
                 tracing::error!(%partition, %error, "timers cannot be read");
-                let due = self.next_try(partition);
-                self.shared.background.push_at(due, Task::Fire(partition.clone()));
+                self.retry(Task::Fire(partition.clone()));
                 return;
             }
         };
@@ -406,6 +421,7 @@ impl Worker<'_> {
         } else {
             let retry = self.next_try(partition);
             self.shared.background.paused.lock().insert(partition.clone());
+            self.paused_in_time();
             retry
         };
         match self.shared.registry.hold(partition, now) {
@@ -418,8 +434,7 @@ impl Worker<'_> {
             }
             Err(error) => {
                 tracing::error!(%partition, %error, "timers cannot be read");
-                let due = self.next_try(partition);
-                self.shared.background.push_at(due, Task::Fire(partition.clone()));
+                self.retry(Task::Fire(partition.clone()));
             }
         }
     }
@@ -454,8 +469,7 @@ impl Worker<'_> {
                 if let Some(mailbox) = self.mailboxes.get_mut(to) {
                     mailbox.blocked = true;
                 }
-                let due = self.next_try(to);
-                self.shared.background.push_at(due, Task::Retry(to.clone()));
+                self.retry(Task::Retry(to.clone()));
                 return;
             }
             self.failures.remove(to);

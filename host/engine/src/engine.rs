@@ -5,6 +5,7 @@ use crate::background::{Background, Task};
 use crate::clock::Clock;
 use crate::commit::Committer;
 use crate::flush::Flusher;
+use crate::failures::{FailedStep, Failures};
 use crate::fit::ComponentError;
 use crate::generation::{Compiled, Description, Fit, Generation, Runtime};
 use crate::identity_rules::Rules;
@@ -21,6 +22,7 @@ use crate::step::input::Input;
 use crate::succession::{GenerationInfo, Succession};
 use crate::tables::{Former, Ledger, Renewal, TableReport, TableSource, Tables};
 use arc_swap::ArcSwap;
+use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
 use rollcall_storage::{Engine as Storage, PartitionKey};
 use std::collections::HashSet;
@@ -111,6 +113,7 @@ impl Engine {
             metrics,
             succession: Succession::begin(&mut generation),
             current: ArcSwap::from_pointee(generation),
+            failures: Failures::default(),
             sources: tables,
             ledger,
             stopping: AtomicBool::new(false),
@@ -304,6 +307,17 @@ impl Engine {
     /// from by itself.
     pub fn generations(&self) -> Vec<GenerationInfo> {
         self.shared.generations()
+    }
+
+    /// Steps that failed lately, of the last generations, the latest first: those that failed for the same
+    /// cause in the same place are one.
+    pub fn failures(&self) -> Vec<FailedStep> {
+        self.shared.failures.all()
+    }
+
+    /// The recording of the first of these steps.
+    pub fn failed_step(&self, id: u64) -> Option<Bytes> {
+        self.shared.failures.recording(id)
     }
 
     /// What the running component is.

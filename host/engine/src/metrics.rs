@@ -105,6 +105,8 @@ pub struct Metrics {
     pub deadlines: Counter,
     /// Steps ended by another limit.
     pub limits: Counter,
+    /// Steps whose verdict could not be honoured.
+    pub verdicts: Counter,
     /// Times that the engine went back to an earlier component by command.
     pub roll_backs: Counter,
     /// Times that it did so by itself, because the new one had lost its trial.
@@ -141,6 +143,7 @@ impl Metrics {
             traps: Counter::default(),
             deadlines: Counter::default(),
             limits: Counter::default(),
+            verdicts: Counter::default(),
             roll_backs: Counter::default(),
             withdrawals: Counter::default(),
             roll_backs_refused: Counter::default(),

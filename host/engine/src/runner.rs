@@ -6,6 +6,8 @@
 use crate::background::{Background, Task};
 use crate::clock::Clock;
 use crate::commit::{Committer, Effects, Work};
+use crate::failures::{self, Failures};
+use crate::fault::{Cause, Fault};
 use crate::flush::Flusher;
 use crate::generation::{Generation, Runtime};
 use crate::in_flight::{InFlight, Waiting};
@@ -35,6 +37,13 @@ const PAUSE_MS: u64 = 5_000;
 #[derive(Debug)]
 pub(crate) struct Failed;
 
+/// A step under way: of which generation, with which input, under which number.
+struct Occasion<'a> {
+    generation: &'a Generation,
+    input: &'a Arc<Input>,
+    number: u64,
+}
+
 /// What all threads of the engine share.
 pub(crate) struct Shared {
     pub config: EngineConfig,
@@ -50,6 +59,7 @@ pub(crate) struct Shared {
     pub metrics: Metrics,
     pub current: ArcSwap<Generation>,
     pub succession: Succession,
+    pub failures: Failures,
     pub sources: Vec<(String, Arc<dyn TableSource>)>,
     pub ledger: Ledger,
     /// Requests are refused: the engine stops.
@@ -104,12 +114,12 @@ impl Shared {
         number: u64,
     ) -> Result<Option<Arc<Input>>, Failed> {
         let generation = self.current.load_full();
+        let occasion = Occasion { generation: &generation, input, number };
         // The instance first, then the partition, in every step: who waits for an instance must not
         // keep the partition that its holder waits for.
-        let mut instance = generation.take(&self.runtime, &self.metrics).map_err(|error| {
-            tracing::error!(%error, "no instance of the component can be made");
-            Failed
-        })?;
+        let mut instance = generation
+            .take(&self.runtime, &self.metrics)
+            .map_err(|error| self.failed(&occasion, &Fault::new(Cause::Instance, error), None))?;
         let now = input.hop().map_or_else(|| self.clock.now_ms(), |hop| hop.now);
         let mut step = Step::new(self.clone(), generation.tables.load_full(), number, now);
         let timer = match self.begin(&mut step, input) {
@@ -117,7 +127,9 @@ impl Shared {
             nothing => {
                 drop(step);
                 generation.give(instance);
-                return nothing.map(|_| None).map_err(|error| self.log_failure(input, number, &error));
+                return nothing
+                    .map(|_| None)
+                    .map_err(|error| self.failed(&occasion, &Fault::of_begin(&error), None));
             }
         };
         instance.store.data_mut().step = Some(step);
@@ -130,16 +142,14 @@ impl Shared {
         match (called, step) {
             (Ok(returned), Some(step)) => {
                 generation.give(instance);
-                self.commit(input, attempt, returned, step, spent)
+                self.commit(&occasion, attempt, returned, step, spent)
             }
             (called, step) => {
-                // The partition must be free before anything else happens.
-                drop(step);
                 let memory = instance.store.data().memory.refused;
                 drop(instance);
                 generation.lose();
                 let error = called.err().unwrap_or_else(|| StepError::NoStep.into());
-                Err(self.count_failure(input, number, memory, &error))
+                Err(self.failed(&occasion, &Fault::of_call(&error, memory), step))
             }
         }
     }
@@ -186,37 +196,48 @@ impl Shared {
         }
     }
 
-    fn log_failure(&self, input: &Input, number: u64, error: &dyn std::fmt::Display) -> Failed {
-        let partition = input.partition().map(PartitionKey::as_str);
-        tracing::error!(step = number, kind = input.kind().name(), partition, %error, "a step failed");
-        Failed
-    }
-
-    fn count_failure(&self, input: &Input, number: u64, memory: bool, error: &wasmtime::Error) -> Failed {
-        let interrupted = matches!(error.downcast_ref(), Some(wasmtime::Trap::Interrupt));
-        if interrupted {
-            self.metrics.deadlines.add(1);
-        } else if memory || error.downcast_ref::<StepError>().is_some() {
-            self.metrics.limits.add(1);
-        } else {
-            self.metrics.traps.add(1);
+    /// Counts, tells and keeps a failed step. Its partition is free when this returns.
+    fn failed(&self, occasion: &Occasion<'_>, fault: &Fault, step: Option<Step>) -> Failed {
+        let Occasion { generation, input, number } = *occasion;
+        match fault.cause {
+            Cause::Deadline => self.metrics.deadlines.add(1),
+            Cause::Memory | Cause::Limit => self.metrics.limits.add(1),
+            Cause::Trap | Cause::Instance => self.metrics.traps.add(1),
+            Cause::Verdict => self.metrics.verdicts.add(1),
+            Cause::Store => {}
         }
-        let text = if memory { format!("out of memory: {error:#}") } else { format!("{error:#}") };
-        self.log_failure(input, number, &text)
+        let live = step.as_ref().and_then(Step::live);
+        let entered = live.map(|live| live.key.clone());
+        let partition = entered.as_ref().or(input.partition()).map(PartitionKey::as_str);
+        let place = fault.backtrace.first();
+        tracing::error!(step = number, kind = input.kind().name(), partition, place, error = %fault, "a step failed");
+        let now = self.clock.now_ms();
+        if fault.cause != Cause::Store {
+            self.succession.note_failure(generation.number, now);
+        }
+        let noted = failures::Occasion {
+            step: number,
+            kind: input.kind(),
+            partition,
+            summary: &|| input.summary(),
+            log: step.map(|step| step.errors).unwrap_or_default(),
+            now,
+        };
+        self.failures.note(generation, fault, noted);
+        Failed
     }
 
     /// Commits a step whose handler has returned, and lets its effects go when they may. `spent` is the
     /// time that the component has taken for its input.
     fn commit(
         self: &Arc<Self>,
-        input: &Arc<Input>,
+        occasion: &Occasion<'_>,
         attempt: u32,
         returned: Returned,
         step: Step,
         spent: Duration,
     ) -> Result<Option<Arc<Input>>, Failed> {
-        let number = step.number;
-        let (held, mut stage, now) = step.finish();
+        let input = occasion.input;
         let idle = match &returned {
             Returned::Answer(Answer::Pass) => Some("passes a request"),
             Returned::Forward(_) => Some("forwards a request"),
@@ -224,24 +245,23 @@ impl Shared {
             _ => None,
         };
         if let Some(what) = idle
-            && !stage.is_empty()
+            && !step.stage.is_empty()
         {
-            drop(held);
-            let error = format!("the component {what} and stages effects");
-            return Err(self.log_failure(input, number, &error));
+            let fault = Fault::new(Cause::Verdict, format_args!("the component {what} and stages effects"));
+            return Err(self.failed(occasion, &fault, Some(step)));
         }
         let mut effects = Effects::default();
         match returned {
-            Returned::Forward(to) => match input.forwarded(to, now, spent) {
+            Returned::Forward(to) => match input.forwarded(to, step.now, spent) {
                 Some(next) => effects.forwarded = Some(Arc::new(next)),
                 None => {
-                    drop(held);
-                    self.metrics.limits.add(1);
-                    return Err(self.log_failure(input, number, &"the request is forwarded too often"));
+                    let fault = Fault::new(Cause::Limit, "the request is forwarded too often");
+                    return Err(self.failed(occasion, &fault, Some(step)));
                 }
             },
             returned => effects.returned = Some(returned),
         }
+        let (held, mut stage, now) = step.finish();
         if let Input::Post { to, from, sequence, .. } = &**input
             && to != from
         {

@@ -26,6 +26,9 @@ const RANDOM_BYTES: u32 = 4096;
 /// Most bytes of one log line, message and fields together.
 const LOG_BYTES: usize = 4096;
 
+/// Log lines kept with a step that fails.
+const KEPT_ERRORS: usize = 4;
+
 /// Why the host ended a step.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StepError {
@@ -77,6 +80,8 @@ pub(crate) struct Step {
     pub rng: Option<StdRng>,
     pub host_calls: u64,
     pub log_lines: u32,
+    /// What it has logged as errors, the first lines.
+    pub errors: Vec<String>,
     /// Identifies the step in the log.
     pub number: u64,
     held: Option<Held>,
@@ -95,6 +100,7 @@ impl Step {
             rng: None,
             host_calls: 0,
             log_lines: 0,
+            errors: Vec::new(),
             number,
             held: None,
             looks: false,
@@ -353,17 +359,21 @@ impl wit::log::Host for StepState {
         message: String,
         fields: Vec<(String, String)>,
     ) -> Result<()> {
+        let mut errors = None;
         let (number, lines) = match &mut self.step {
             Some(step) => {
                 step.host_calls += 1;
                 if step.host_calls > self.limits.host_calls {
                     return Err(StepError::HostCalls(self.limits.host_calls).into());
                 }
+                if level == wit::log::Level::Error && step.errors.len() < KEPT_ERRORS {
+                    errors = Some(&mut step.errors);
+                }
                 (step.number, &mut step.log_lines)
             }
             None => (0, &mut self.lifecycle_lines),
         };
-        if !log_enabled(level) {
+        if !log_enabled(level) && errors.is_none() {
             return Ok(());
         }
         *lines = lines.saturating_add(1);
@@ -383,6 +393,9 @@ impl wit::log::Host for StepState {
             text.push_str(value);
         }
         let message: String = message.chars().take(LOG_BYTES).collect();
+        if let Some(errors) = errors {
+            errors.push(format!("{message} {text}").trim_end().to_owned());
+        }
         match level {
             wit::log::Level::Error => tracing::error!(target: "plugin", step = number, "{message} {text}"),
             wit::log::Level::Warn => tracing::warn!(target: "plugin", step = number, "{message} {text}"),
