@@ -234,8 +234,7 @@ impl Background {
 
     /// A worker thread.
     pub fn run_lane(&self, shared: &Arc<Shared>, lane: usize) {
-        let mut worker =
-            Worker { shared, mailboxes: HashMap::new(), failures: HashMap::new(), hastened: 0 };
+        let mut worker = Worker { shared, mailboxes: HashMap::new(), failures: HashMap::new(), hastened: 0 };
         let lane = &self.lanes[lane];
         loop {
             let task = {

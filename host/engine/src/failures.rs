@@ -128,7 +128,8 @@ impl Failures {
             return;
         }
         while kept.recorded() > room {
-            let Some(oldest) = kept.entries().filter(|e| e.recording.is_some()).min_by_key(|e| e.told.id) else {
+            let Some(oldest) = kept.entries().filter(|e| e.recording.is_some()).min_by_key(|e| e.told.id)
+            else {
                 break;
             };
             oldest.recording = None;

@@ -178,8 +178,7 @@ fn names(imports: &[String], exports: &[String], host: &str) -> Result<(), Compo
     let missing: Vec<String> = missing.map(|name| format!("{PACKAGE}{name}")).collect();
     let found = [
         (!strangers.is_empty()).then_some(ComponentError::Imports(strangers)),
-        (!versions.is_empty())
-            .then(|| ComponentError::Version { found: versions, host: host.to_owned() }),
+        (!versions.is_empty()).then(|| ComponentError::Version { found: versions, host: host.to_owned() }),
         (!missing.is_empty()).then_some(ComponentError::Exports(missing)),
     ];
     ComponentError::all(found.into_iter().flatten())
@@ -189,7 +188,9 @@ fn names(imports: &[String], exports: &[String], host: &str) -> Result<(), Compo
 pub(crate) fn schemas(description: &Description, stored: &[u32]) -> Result<(), ComponentError> {
     let reads = &description.reads_schemas;
     let strange = stored.iter().filter(|stored| !reads.contains(stored));
-    ComponentError::all(strange.map(|stored| ComponentError::Schema { stored: *stored, reads: reads.clone() }))
+    ComponentError::all(
+        strange.map(|stored| ComponentError::Schema { stored: *stored, reads: reads.clone() }),
+    )
 }
 
 #[cfg(test)]
@@ -238,7 +239,8 @@ mod tests {
                 "the component does not export rollcall:plugin/lifecycle",
             ]
         );
-        let newer = names(&[], &list(&["rollcall:plugin/handler@0.4.0", "rollcall:plugin/lifecycle@0.4.0"]), "0.3.0");
+        let newer =
+            names(&[], &list(&["rollcall:plugin/handler@0.4.0", "rollcall:plugin/lifecycle@0.4.0"]), "0.3.0");
         assert!(newer.unwrap_err().to_string().ends_with("it needs a newer host"));
         let good = list(&["rollcall:plugin/handler@0.3.0", "rollcall:plugin/lifecycle@0.3.1"]);
         names(&list(&["rollcall:plugin/types@0.3.0"]), &good, "0.3.0").unwrap();

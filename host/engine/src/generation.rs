@@ -160,11 +160,7 @@ pub(crate) struct Fit<'a> {
 
 impl Compiled {
     /// Compiles a component, which takes seconds where it was not compiled before, and checks its interface.
-    pub fn new(
-        runtime: &Runtime,
-        config: &EngineConfig,
-        bytes: &[u8],
-    ) -> Result<Compiled, ComponentError> {
+    pub fn new(runtime: &Runtime, config: &EngineConfig, bytes: &[u8]) -> Result<Compiled, ComponentError> {
         let digest = Digest::of(bytes);
         fit::form(bytes)?;
         let component = compiled::component(&runtime.engine, bytes, digest, config.compiled.as_deref())
@@ -191,10 +187,8 @@ impl Generation {
         canary.arm(runtime);
         let lifecycle = canary.plugin.rollcall_plugin_lifecycle();
         let description = lifecycle.call_describe(&mut canary.store).map_err(trapped("describe"))?;
-        let found = [
-            fit::schemas(&description, fit.schemas),
-            configure(runtime, &mut canary, fit.configuration),
-        ];
+        let found =
+            [fit::schemas(&description, fit.schemas), configure(runtime, &mut canary, fit.configuration)];
         ComponentError::all(found.into_iter().filter_map(Result::err))?;
         Ok(Generation {
             number: 0,
@@ -293,6 +287,18 @@ impl Generation {
         drop(pool);
         drop(idle);
         self.freed.notify_all();
+    }
+
+    /// Makes as many instances as another generation has, so that no step has to wait for one to be made
+    /// when it takes over.
+    pub fn warm(&self, runtime: &Runtime, other: &Generation) -> Result<(), ComponentError> {
+        let wanted = other.pool.lock().alive.min(self.most);
+        while self.pool.lock().alive < wanted {
+            let instance = self.instance(runtime)?;
+            self.pool.lock().alive += 1;
+            self.give(instance);
+        }
+        Ok(())
     }
 
     /// Keeps instances again: it is about to be in force.

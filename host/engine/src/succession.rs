@@ -42,10 +42,12 @@ pub struct GenerationInfo {
 /// What has become of a generation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GenerationState {
-    /// It runs. If it is on trial: until when, in milliseconds since 1970.
+    /// It runs.
     Running {
-        /// End of its trial.
+        /// End of its trial, if it is on trial, in milliseconds since 1970.
         trial: Option<u64>,
+        /// Whether the previous one reads what this one writes; none if there is no previous one.
+        way_back: Option<bool>,
     },
     /// A roll back goes to it.
     Previous,
@@ -161,10 +163,14 @@ impl Shared {
         let generation = self.prepare(compiled)?;
         let description = generation.description.clone();
         let running = self.current.load_full();
+        generation.warm(&self.runtime, &running)?;
         schemas::note(&*self.storage, &description)?;
         if !running.description.reads_schemas.contains(&description.writes_schema) {
-            tracing::warn!(from = running.description.version, to = description.version,
-                "there is no way back: the former component does not read what this one writes");
+            tracing::warn!(
+                from = running.description.version,
+                to = description.version,
+                "there is no way back: the former component does not read what this one writes"
+            );
         }
         tracing::info!(name = description.name, version = description.version,
             digest = %generation.digest, "component swapped");
@@ -190,6 +196,7 @@ impl Shared {
         };
         let generation = current.with_rules(&self.runtime, rules)?;
         self.fill(&generation, &current)?;
+        generation.warm(&self.runtime, &current)?;
         match &digest {
             Some(digest) => tracing::info!(%digest, "identity rules swapped"),
             None => tracing::info!("identity rules taken away"),
@@ -306,6 +313,7 @@ impl Shared {
         }
         earlier.tables.store(Arc::new(renewal.tables));
         earlier.wake();
+        earlier.warm(&self.runtime, &self.current.load())?;
         Ok(())
     }
 
@@ -337,12 +345,7 @@ impl Shared {
     }
 
     /// Makes tables for a generation, not in force yet.
-    fn renew(
-        &self,
-        generation: &Generation,
-        former: &Former<'_>,
-        wanted: &dyn Fn(&str) -> bool,
-    ) -> Renewal {
+    fn renew(&self, generation: &Generation, former: &Former<'_>, wanted: &dyn Fn(&str) -> bool) -> Renewal {
         let renewal = Renewal::new(&self.runtime, generation, &self.sources, former, wanted);
         self.ledger.note(&renewal.reports, self.clock.now_ms());
         renewal
@@ -354,7 +357,10 @@ impl Shared {
         let running = self.current.load();
         let trial = lineage.trial.as_ref();
         let until = trial.filter(|trial| self.clock.now_ms() < trial.until).map(|trial| trial.until);
-        let mut known = vec![GenerationInfo::of(&running, GenerationState::Running { trial: until })];
+        let writes = &running.description.writes_schema;
+        let way_back = lineage.previous.as_ref().map(|p| p.description.reads_schemas.contains(writes));
+        let state = GenerationState::Running { trial: until, way_back };
+        let mut known = vec![GenerationInfo::of(&running, state)];
         if let Some(previous) = &lineage.previous {
             known.push(GenerationInfo::of(previous, GenerationState::Previous));
         }
