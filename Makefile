@@ -22,8 +22,9 @@ toolchain: ## Make sure of a compiler for wasm32-unknown-unknown
 	@sh host/guest-builder/install-toolchain.sh
 
 .PHONY: peers
-peers: ## Install the real SIP peers that tests and benches use (Debian packages)
+peers: ## Install the real SIP peers and the Node that tests and benches use (Debian packages)
 	@sh tests/interop/install.sh
+	@sh tests/portability/install.sh
 
 .PHONY: build
 build: toolchain ## Build the server, its component and the test programs

@@ -6,13 +6,13 @@ use std::cell::OnceCell;
 use crate::handler::{Failure, Outcome, Presence};
 use crate::ports::{self, Host, Instant};
 use crate::sip::Message;
-use crate::sip::message::Span;
+use crate::sip::message::{Peer, Span};
 use crate::sip::status::Status;
 use crate::tables;
 
 use bindings::exports::rollcall::plugin::{handler, lifecycle};
 use bindings::rollcall::plugin::{
-    clock, identity, log, posts, random, sip, storage, tables as wit_tables, timers, types,
+    clock, identity, log, metrics, posts, random, sip, storage, tables as wit_tables, timers, types,
 };
 
 /// Generated code: it crosses the boundary with raw pointers, which safe Rust cannot.
@@ -84,6 +84,15 @@ impl Host for Imports {
         wit_tables::lookup(table, key)
     }
 
+    fn table_version(&mut self, table: &str) -> u64 {
+        wit_tables::version(table)
+    }
+
+    fn table_entries(&mut self, table: &str, at: u64, limit: u32) -> (Vec<ports::Entry>, Option<u64>) {
+        let page = wit_tables::entries(table, at, limit);
+        (page.entries.into_iter().map(|entry| (entry.key, entry.value)).collect(), page.next)
+    }
+
     fn normalize(&mut self, uri: &str, normalized: &str) -> Result<String, ports::RuleFailure> {
         identity::normalize(uri, normalized).map_err(ports::RuleFailure::from)
     }
@@ -105,10 +114,20 @@ impl Host for Imports {
     }
 
     fn log(&mut self, level: ports::Level, message: &str, fields: &[(&str, &str)]) {
-        let fields: Vec<(String, String)> =
-            fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        log::write(level.into(), message, &fields);
+        log::write(level.into(), message, &own(fields));
     }
+
+    fn count(&mut self, name: &str, labels: &[(&str, &str)], more: u64) {
+        metrics::count(name, &own(labels), more);
+    }
+
+    fn gauge(&mut self, name: &str, labels: &[(&str, &str)], value: f64) {
+        metrics::gauge(name, &own(labels), value);
+    }
+}
+
+fn own(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
 impl From<identity::Failure> for ports::RuleFailure {
@@ -168,6 +187,10 @@ fn fields(headers: &[types::Header]) -> impl ExactSizeIterator<Item = (Span, Spa
     headers.iter().map(|header| (span(header.name), span(header.value)))
 }
 
+fn peer(peer: &types::Peer) -> Peer<'_> {
+    Peer { address: &peer.address, trusted: peer.trusted }
+}
+
 /// Runs a step; does nothing before the instance was configured, which hosts do first.
 fn with_presence(step: impl FnOnce(&Presence, &mut Imports)) {
     PRESENCE.with(|presence| match presence.get() {
@@ -185,7 +208,8 @@ fn with_request(
     with_presence(|presence, imports| {
         let headers = fields(&request.headers);
         let (method, uri) = (span(request.method), span(request.uri));
-        let message = Message::request(&request.message, method, uri, headers, span(request.body));
+        let message = Message::request(&request.message, method, uri, headers, span(request.body))
+            .from_peer(peer(&request.peer));
         verdict = Some(answer(presence, imports, &message).into());
     });
     verdict.unwrap_or_else(|| {
@@ -218,7 +242,8 @@ impl handler::Guest for Component {
                 handler::Outcome::Response(response) => {
                     let headers = fields(&response.headers);
                     let body = span(response.body);
-                    Outcome::Response(Message::response(&response.message, response.status, headers, body))
+                    let message = Message::response(&response.message, response.status, headers, body);
+                    Outcome::Response(message.from_peer(peer(&response.peer)))
                 }
                 handler::Outcome::Failed(failure) => Outcome::Failed(match failure {
                     handler::Failure::Timeout => Failure::Timeout,

@@ -6,6 +6,7 @@
 
 use crate::conditional::Condition;
 use crate::content::{self, Content};
+use crate::external::demand;
 use crate::fanout;
 use crate::handler::{Failure, Outcome};
 use crate::keys::{Audience, Id, Usage};
@@ -137,6 +138,7 @@ pub fn forget(step: &mut Step<'_>, usage: Usage, subscription: &Subscription<'_>
         watcher_info::happened(step, usage, subscription, Happening::Deactivated);
     }
     watcher_info::removed(step, subscription);
+    demand::unwatched(step, subscription.package);
     step.tidy(durability);
 }
 

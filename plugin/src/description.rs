@@ -3,7 +3,7 @@
 use crate::inspection;
 use crate::keys;
 use crate::package::Package;
-use crate::records::SCHEMA;
+use crate::records::{READ, SCHEMA};
 use crate::tables::TABLES;
 
 /// See `lifecycle.description` in `wit/plugin.wit`.
@@ -37,9 +37,9 @@ pub fn describe() -> Description {
     Description {
         name: "rollcall",
         version: env!("CARGO_PKG_VERSION"),
-        reads_schemas: &[SCHEMA as u32],
+        reads_schemas: READ,
         writes_schema: SCHEMA as u32,
-        methods: &["PUBLISH", "SUBSCRIBE", "OPTIONS"],
+        methods: &["PUBLISH", "SUBSCRIBE", "NOTIFY", "REGISTER", "OPTIONS"],
         event_packages: Package::NAMES,
         documents: &[],
         tables: TABLES,

@@ -1,9 +1,11 @@
 //! What the host calls: each call is one step.
 
+use crate::aggregate::{self, Change};
 use crate::configuration::{Configuration, Problem};
 use crate::delivery;
 use crate::errors::Refusal;
 use crate::expiry;
+use crate::external;
 use crate::fanout;
 use crate::identity::{Presentity, Service};
 use crate::inspection;
@@ -65,6 +67,8 @@ impl Presence {
         let verdict = match message.method() {
             "PUBLISH" => self.request(host, message, publication::handle),
             "SUBSCRIBE" => self.request(host, message, subscription::handle),
+            "NOTIFY" => external::backend::notify(host, &self.configuration, message),
+            "REGISTER" => external::demand::register(host, &self.configuration, message),
             "OPTIONS" => self.options(message),
             _ => Ok(Verdict::Pass),
         };
@@ -98,7 +102,9 @@ impl Presence {
     /// The outcome of a request that was sent from `partition`.
     pub fn on_response(&self, host: &mut dyn Host, partition: &str, token: &[u8], outcome: &Outcome<'_>) {
         let mut step = Step::new(host, &self.configuration, partition);
-        delivery::outcome(&mut step, token, outcome);
+        if !external::backend::outcome(&mut step, token, outcome) {
+            delivery::outcome(&mut step, token, outcome);
+        }
     }
 
     /// A timer fired.
@@ -121,7 +127,8 @@ impl Presence {
             (keys::POSITION | keys::WINFO_POSITION, _, Some(usage)) => delivery::retry(&mut step, usage),
             (keys::UNDECIDED, ..) => watcher_info::give_up(&mut step, name),
             _ if name == keys::THROTTLE_TIMER => fanout::throttle_ended(&mut step),
-            _ if name == keys::UNTIL_TIMER => publication::until(&mut step),
+            _ if name == keys::UNTIL_TIMER => aggregate::compose(&mut step, Change::Time),
+            _ if external::fired(&mut step, name) => {}
             _ => step.host.log(Level::Warn, "timer of an unknown name ignored", &[("presentity", partition)]),
         }
     }
@@ -129,7 +136,10 @@ impl Presence {
     /// A post arrived.
     pub fn on_post(&self, host: &mut dyn Host, partition: &str, payload: &[u8]) {
         let mut step = Step::new(host, &self.configuration, partition);
-        if !fanout::posted(&mut step, payload) && !relocation::posted(&mut step, payload) {
+        if !fanout::posted(&mut step, payload)
+            && !relocation::posted(&mut step, payload)
+            && !external::posted(&mut step, payload)
+        {
             step.host.log(Level::Warn, "unknown post ignored", &[("presentity", partition)]);
         }
     }
@@ -169,6 +179,7 @@ impl Presence {
         let mut step = Step::new(host, &self.configuration, partition);
         fanout::recover(&mut step);
         watcher_info::recover(&mut step);
+        external::recover(&mut step);
     }
 
     fn request(

@@ -23,6 +23,12 @@
 //! | `b` + identity | `relocation::anchor::Claimed`: that it was told so | durable |
 //! | `m` + id | `relocation::passage::Passage` of a subscription that came or went | durable |
 //! | `l` + id | `relocation::passage::Departure` of a subscription that is to go | durable |
+//! | `x` + source | `external::backend`: the subscription of this presentity at a source outside | durable |
+//! | `c` + source | [`crate::records::Contribution`] of a source outside to the document | durable |
+//! | `g` + source | what a source has said so far, in the form of its kind | durable |
+//! | `y` + source | `external::demand`: what the source is wanted for besides watchers | durable |
+//! | `v` | the fundamental identity that a registrar names for this one (`external::learning`) | durable |
+//! | `q` | `external::ledger`: how a source fares; in the partition of the source | relaxed |
 //! | `k` | secret that neutral documents are derived from, 8 bytes | durable |
 //!
 //! The secret is eight plain bytes, what a publisher holds is its document; every other record
@@ -30,7 +36,8 @@
 //!
 //! Timers are named alike: `p`, `s` and `i` + id end a publication or subscription, `n` and `j` + id
 //! end a wait of one subscription, `u` + watcher + id ends the waiting state, `t` starts the throttled rest
-//! of a fan-out, `e` takes out of the document what ends by itself (`until`).
+//! of a fan-out, `x` + source is what the subscription at a source outside has to do next, `y` + source ends
+//! the time for which it is kept without watchers, `e` takes out of the document what ends by itself (`until`).
 
 /// A publication.
 pub const PUBLICATION: u8 = b'p';
@@ -66,6 +73,18 @@ pub const FORMER: &[u8] = b"h";
 pub const ORIGINAL: u8 = b'o';
 /// The secret of neutral documents.
 pub const SECRET: &[u8] = b"k";
+/// The subscription of this presentity at a source outside.
+pub const BACKEND: u8 = b'x';
+/// What a source outside contributes to the document.
+pub const CONTRIBUTION: u8 = b'c';
+/// What a source outside has said so far.
+pub const REPORTED: u8 = b'g';
+/// What a source outside is wanted for.
+pub const DEMAND: u8 = b'y';
+/// The fundamental identity behind this partition's identity, by what a registrar says.
+pub const LEARNED: &[u8] = b"v";
+/// How a source outside fares.
+pub const SOURCE_LEDGER: &[u8] = b"q";
 /// Name of the timer of throttled notifications.
 pub const THROTTLE_TIMER: &[u8] = b"t";
 /// Name of the timer of what ends by itself in the document.
@@ -89,6 +108,12 @@ pub const KINDS: &[(u8, &str)] = &[
     (DEPARTURE, "departure"),
     (b'h', "former"),
     (ORIGINAL, "original"),
+    (BACKEND, "backend"),
+    (CONTRIBUTION, "contribution"),
+    (REPORTED, "reported"),
+    (DEMAND, "demand"),
+    (b'v', "learned"),
+    (b'q', "source"),
     (b'k', "secret"),
 ];
 

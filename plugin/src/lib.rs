@@ -25,6 +25,7 @@ pub mod xml;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;
 
+mod aggregate;
 #[cfg(target_family = "wasm")]
 mod boundary;
 mod census;
@@ -34,6 +35,7 @@ mod delivery;
 mod description;
 mod entity_tag;
 mod expiry;
+pub mod external;
 mod fanout;
 mod former;
 mod handler;

@@ -131,6 +131,10 @@ pub trait Host {
     fn post(&mut self, partition: &str, payload: &[u8]);
     /// Looks a key up in a table.
     fn lookup(&mut self, table: &str, key: &[u8]) -> Option<Vec<u8>>;
+    /// Tells one content of a table from another; 0 if it is not there.
+    fn table_version(&mut self, table: &str) -> u64;
+    /// Up to `limit` entries of a table from `at` on, and where the next ones begin.
+    fn table_entries(&mut self, table: &str, at: u64, limit: u32) -> (Vec<Entry>, Option<u64>);
     /// The form of a URI in which identities are compared, by the site's own rules.
     ///
     /// # Errors
@@ -147,6 +151,10 @@ pub trait Host {
     fn random(&mut self, length: u32) -> Vec<u8>;
     /// True if lines of this level are kept.
     fn log_enabled(&mut self, level: Level) -> bool;
+    /// Adds to a counter for the operator.
+    fn count(&mut self, name: &str, labels: &[(&str, &str)], more: u64);
+    /// Sets a gauge for the operator.
+    fn gauge(&mut self, name: &str, labels: &[(&str, &str)], value: f64);
     /// A line for the operator.
     fn log(&mut self, level: Level, message: &str, fields: &[(&str, &str)]);
 }

@@ -1,11 +1,11 @@
 //! PUBLISH: the event state compositor (RFC 3903).
 
+use crate::aggregate::{self, Change};
 use crate::authorization;
-use crate::composition::{self, Source};
+use crate::composition::Source;
 use crate::configuration::Configuration;
 use crate::entity_tag::EntityTag;
 use crate::errors::{PUBLISH_ACCEPT, Refusal, reply};
-use crate::fanout;
 use crate::identity::{Presentity, Principal};
 use crate::keys::{self, Id};
 use crate::lifetime;
@@ -182,7 +182,7 @@ fn store(
         partial_publication::keep(step, tag.id, Some(before), taken.original.as_deref());
         arm(step, tag.id, Some(before.expires), expires);
         if !same {
-            compose(step, Change::Put(tag.id, publication, &content));
+            aggregate::compose(step, Change::Put(source(tag.id, &publication, &content)));
         }
         return Ok(());
     }
@@ -197,7 +197,7 @@ fn store(
     put(step, tag.id, publication, &content.to_bytes());
     partial_publication::keep(step, tag.id, None, taken.original.as_deref());
     arm(step, tag.id, None, expires);
-    compose(step, Change::Put(tag.id, publication, &content));
+    aggregate::compose(step, Change::Put(source(tag.id, &publication, &content)));
     Ok(())
 }
 
@@ -205,7 +205,7 @@ fn store(
 /// difference.
 fn remove(step: &mut Step<'_>, id: Id, publication: Publication) {
     forget(step, id, Some(publication));
-    follow(step, Change::Remove(id));
+    aggregate::follow(step, Change::Remove(name(id)));
 }
 
 /// The end of every publication whose time is over (PUB-21), all at once: what ends at one instant is
@@ -223,7 +223,7 @@ pub fn expire(step: &mut Step<'_>) -> Vec<Id> {
         }
     }
     if !gone.is_empty() {
-        follow(step, Change::Expired);
+        aggregate::follow(step, Change::Expired);
     }
     gone
 }
@@ -235,63 +235,8 @@ fn forget(step: &mut Step<'_>, id: Id, publication: Option<Publication>) {
     step.host.cancel_timer(&key);
 }
 
-/// Publications have gone: the document follows, or goes with them.
-fn follow(step: &mut Step<'_>, change: Change<'_>) {
-    if step.is_empty(keys::PUBLICATION) && step.is_empty(keys::SUBSCRIPTION) {
-        step.tidy(Durability::Durable);
-    } else {
-        compose(step, change);
-    }
-}
-
-/// Something in the document may have ended by itself (RFC 4480 3.1, RFC 4481 3).
-pub fn until(step: &mut Step<'_>) {
-    compose(step, Change::Time);
-}
-
-/// What the document has to follow.
-enum Change<'a> {
-    Put(Id, Publication, &'a StoredDocument),
-    Remove(Id),
-    /// Any number of publications went.
-    Expired,
-    Time,
-}
-
-/// Brings the document up to date and, if that makes a difference, sends it to the watchers.
-fn compose(step: &mut Step<'_>, change: Change<'_>) {
-    let (policy, now) = (step.configuration.composition, step.now);
-    let changed = step.assembly().and_then(|assembly| match change {
-        Change::Put(id, publication, document) => {
-            Some(assembly.update(&policy, &[source(id, &publication, document)], None, now))
-        }
-        Change::Remove(id) => Some(assembly.update(&policy, &[], Some(name(id)), now)),
-        Change::Expired => None,
-        Change::Time => Some(assembly.update(&policy, &[], None, now)),
-    });
-    let assembled = changed.unwrap_or_else(|| {
-        let all = live(step);
-        let sources: Vec<Source<'_>> =
-            all.iter().map(|(id, publication, document)| source(*id, publication, document)).collect();
-        composition::assemble(&sources, &policy, now)
-    });
-    if step.set_document(&assembled) {
-        let version = step.document().version;
-        step.trace("document changed", || vec![("version", version.to_string())]);
-        fanout::changed(step);
-    }
-}
-
-fn source<'a>(id: Id, publication: &Publication, document: &'a StoredDocument) -> Source<'a> {
-    Source { id: name(id), order: publication.created, published: publication.changed, document }
-}
-
-fn name(id: Id) -> u64 {
-    u64::from_le_bytes(id.0)
-}
-
 /// The live publications, from their records.
-fn live(step: &mut Step<'_>) -> Vec<(Id, Publication, StoredDocument)> {
+pub fn live(step: &mut Step<'_>) -> Vec<(Id, Publication, StoredDocument)> {
     let now = step.now;
     let live = |(key, record): (Vec<u8>, Vec<u8>)| {
         let id = Id::of_key(&key)?;
@@ -300,6 +245,15 @@ fn live(step: &mut Step<'_>) -> Vec<(Id, Publication, StoredDocument)> {
         (publication.expires > now).then_some((id, publication, document))
     };
     step.host.scan(&[keys::PUBLICATION], None, SCAN).into_iter().filter_map(live).collect()
+}
+
+/// What a publication says, for composing.
+pub fn source<'a>(id: Id, publication: &Publication, document: &'a StoredDocument) -> Source<'a> {
+    Source { id: name(id), order: publication.created, published: publication.changed, document }
+}
+
+fn name(id: Id) -> u64 {
+    u64::from_le_bytes(id.0)
 }
 
 fn put(step: &mut Step<'_>, id: Id, publication: Publication, document: &[u8]) {

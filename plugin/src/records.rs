@@ -12,8 +12,12 @@ use crate::package::Package;
 use crate::ports::Instant;
 use crate::sip::dialog::Dialog;
 
-/// Number of the schema written. Only this one is read so far.
-pub const SCHEMA: u8 = 2;
+/// Number of the schema written.
+pub const SCHEMA: u8 = 3;
+
+/// Schemas that are read. In 2 the records were as they are in 3, only that there were none of sources
+/// outside; every record is written in [`SCHEMA`] when it is next written.
+pub const READ: &[u32] = &[2, SCHEMA as u32];
 
 /// A publication (RFC 3903 4.1). Its tail is the stored document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +32,19 @@ pub struct Publication {
     pub expires: Instant,
     /// True if what the publisher holds is kept as well, for the changes that it may send.
     pub partial: bool,
+}
+
+/// What a source outside contributes to the document. Its tail is the stored document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contribution {
+    /// Names it in composition; drawn at random.
+    pub id: u64,
+    /// When the source first contributed; its place among the sources of the document.
+    pub created: Instant,
+    /// When it last became another one.
+    pub changed: Instant,
+    /// It counts until then, unless the source confirms it meanwhile.
+    pub expires: Instant,
 }
 
 /// The composed document of the presentity. Its tail is what composition has to know of the
@@ -313,7 +330,7 @@ pub fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Option<T> {
 #[must_use]
 pub fn decode_with_tail<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Option<(T, &'a [u8])> {
     let (schema, rest) = bytes.split_first()?;
-    if *schema != SCHEMA {
+    if !READ.contains(&u32::from(*schema)) {
         return None;
     }
     postcard::take_from_bytes(rest).ok()

@@ -177,12 +177,13 @@ impl<'a> Step<'a> {
         body
     }
 
-    /// Forgets the document's record once there is neither a publication nor a watcher.
+    /// Forgets the document's record once nothing goes into it and nobody watches.
     pub fn tidy(&mut self, durability: Durability) {
         if self.document().version == 0
             || !self.is_empty(keys::PUBLICATION)
             || !self.is_empty(keys::SUBSCRIPTION)
             || !self.is_empty(keys::WINFO_SUBSCRIPTION)
+            || !self.is_empty(keys::CONTRIBUTION)
         {
             return;
         }

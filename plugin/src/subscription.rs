@@ -7,6 +7,7 @@ use crate::configuration::{Configuration, Decision};
 use crate::content::{self, Content};
 use crate::delivery::{self, CSEQ_BLOCK, Progress};
 use crate::errors::{Refusal, reply};
+use crate::external::demand;
 use crate::identity::{Presentity, Principal};
 use crate::keys::{Id, Usage};
 use crate::lifetime;
@@ -182,6 +183,9 @@ fn create(
         anchor::hold(step, &presentity.identity, subscription.expires);
         watcher_info::happened(step, usage, &subscription, Happening::Subscribed);
         notify(step, usage, &mut subscription, &mut position)?;
+    }
+    if asked.package == Package::Presence {
+        demand::watched(step);
     }
     log(step, "subscription taken", &subscription, seconds);
     let mut headers = HeaderBlock::with_capacity(subscription.dialog.routes.len() + 40);

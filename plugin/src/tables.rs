@@ -1,12 +1,13 @@
 //! Tables: what is loaded in bulk, from rows of a source to entries for look-up.
 
 use crate::configuration::Configuration;
+use crate::external::directory;
 use crate::identity::map;
 use crate::lists::{self, List};
 use crate::ports::{Entry, Host};
 
 /// Names of the tables, in the order in which they are built: the lists are made of mapped identities.
-pub const TABLES: &[&str] = &[map::TABLE, "white", "black"];
+pub const TABLES: &[&str] = &[map::TABLE, "white", "black", directory::TABLE];
 
 /// A row of a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +33,9 @@ pub fn build<'r>(
 ) -> Result<Vec<Entry>, Vec<RowProblem>> {
     if table == map::TABLE {
         return map::build(host, configuration, rows);
+    }
+    if table == directory::TABLE {
+        return directory::build(host, configuration, rows);
     }
     if List::of_table(table).is_some() {
         return lists::build(host, configuration, rows);

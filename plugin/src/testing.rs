@@ -126,6 +126,8 @@ pub struct MemoryHost {
     pub sent: Vec<Sent>,
     /// Log lines.
     pub lines: Vec<String>,
+    /// Figures by name, `name{label=value}`; those of failed steps, too.
+    pub figures: BTreeMap<String, f64>,
     /// Tables; see [`MemoryHost::load`].
     pub tables: Tables,
     /// The site's own identity rules.
@@ -151,6 +153,7 @@ impl MemoryHost {
             cost: Cost::default(),
             sent: Vec::new(),
             lines: Vec::new(),
+            figures: BTreeMap::new(),
             tables: Tables::default(),
             rules: None,
         }
@@ -399,6 +402,14 @@ impl Host for MemoryHost {
         self.tables.lookup(table, key)
     }
 
+    fn table_version(&mut self, table: &str) -> u64 {
+        self.tables.version(table)
+    }
+
+    fn table_entries(&mut self, table: &str, at: u64, limit: u32) -> (Vec<Entry>, Option<u64>) {
+        self.tables.entries(table, at, limit)
+    }
+
     fn normalize(&mut self, uri: &str, normalized: &str) -> Result<String, RuleFailure> {
         let none = || RuleFailure::Broken("no such component".to_owned());
         (self.rules.ok_or_else(none)?.normalize)(uri, normalized)
@@ -429,4 +440,18 @@ impl Host for MemoryHost {
         }
         self.lines.push(line);
     }
+
+    fn count(&mut self, name: &str, labels: &[(&str, &str)], more: u64) {
+        *self.figures.entry(figure(name, labels)).or_default() += more as f64;
+    }
+
+    fn gauge(&mut self, name: &str, labels: &[(&str, &str)], value: f64) {
+        self.figures.insert(figure(name, labels), value);
+    }
+}
+
+/// As an operator sees the name of a figure: `name{label=value,label=value}`.
+fn figure(name: &str, labels: &[(&str, &str)]) -> String {
+    let labels: Vec<String> = labels.iter().map(|(label, value)| format!("{label}={value}")).collect();
+    format!("{name}{{{}}}", labels.join(","))
 }

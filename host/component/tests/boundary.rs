@@ -8,7 +8,7 @@ use rollcall_component::COMPONENT;
 use wit_component::DecodedWasm;
 use wit_parser::{Resolve, WorldId, WorldItem};
 
-/// What a world imports, and what it exports, by full name (`rollcall:plugin/storage@0.2.0`).
+/// What a world imports, and what it exports, by full name (`rollcall:plugin/storage@0.3.0`).
 struct Boundary {
     imports: BTreeSet<String>,
     exports: BTreeSet<String>,

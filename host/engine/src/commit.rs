@@ -5,6 +5,7 @@
 //! step has seen of its partition is on disk.
 
 use crate::background::Task;
+use crate::figures::Figure;
 use crate::message::{Outgoing, SendId};
 use crate::runner::Shared;
 use crate::step::input::{Input, Returned};
@@ -29,6 +30,8 @@ pub(crate) struct Effects {
     pub posts: Vec<(u64, PartitionKey)>,
     /// Outbox entry of another partition that this step has dealt with.
     pub settles: Option<(PartitionKey, u64)>,
+    /// What the step has said for the operator.
+    pub figures: Vec<Figure>,
 }
 
 /// Why something waits for the group commit.

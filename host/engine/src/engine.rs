@@ -6,6 +6,7 @@ use crate::clock::Clock;
 use crate::commit::Committer;
 use crate::failures::{FailedStep, Failures};
 use crate::fit::ComponentError;
+use crate::figures::{Figures, Series};
 use crate::flush::Flusher;
 use crate::generation::{Compiled, Description, Fit, Generation, Runtime};
 use crate::identity_rules::Rules;
@@ -15,6 +16,7 @@ use crate::limits::EngineConfig;
 use crate::message::{Document, Edge, Outcome, Request, SendId};
 use crate::metrics::{Gauges, Metrics};
 use crate::registry::Registry;
+use crate::rehearsal::Taps;
 use crate::resume::{META_STOP, StopNote, pending, resume};
 use crate::runner::Shared;
 use crate::schemas;
@@ -112,6 +114,8 @@ impl Engine {
             in_flight: InFlight::default(),
             metrics,
             succession: Succession::begin(&mut generation),
+            figures: Figures::default(),
+            taps: Taps::default(),
             current: ArcSwap::from_pointee(generation),
             failures: Failures::default(),
             sources: tables,
@@ -333,6 +337,11 @@ impl Engine {
     /// Counters since the start.
     pub fn metrics(&self) -> &Metrics {
         &self.shared.metrics
+    }
+
+    /// What the component has counted since the start.
+    pub fn figures(&self) -> Vec<Series> {
+        self.shared.figures.all()
     }
 
     /// What the engine holds now.

@@ -1,5 +1,6 @@
 //! Why a step failed, taken from what wasmtime says.
 
+use crate::rehearsal::{self, FaultKind};
 use crate::step::imports::StepError;
 use std::fmt::{self, Write};
 use wasmtime::WasmBacktrace;
@@ -75,6 +76,16 @@ impl Fault {
             _ => said,
         };
         Fault { cause, message, backtrace: functions(error) }
+    }
+
+    /// As the trace of the step has it.
+    pub fn in_trace(&self) -> rehearsal::Fault {
+        let kind = match self.cause {
+            Cause::Trap | Cause::Instance => FaultKind::Trap,
+            Cause::Deadline => FaultKind::Deadline,
+            Cause::Memory | Cause::Limit | Cause::Verdict | Cause::Store => FaultKind::Limit,
+        };
+        rehearsal::Fault { kind, text: self.to_string() }
     }
 
     /// What went wrong before the component was called.

@@ -18,6 +18,7 @@ mod engine;
 mod failures;
 mod fault;
 mod fit;
+mod figures;
 mod flush;
 mod generation;
 mod identity_rules;
@@ -30,6 +31,7 @@ mod metrics;
 mod outbox;
 mod partition;
 mod registry;
+mod rehearsal;
 mod resume;
 mod runner;
 mod schemas;
@@ -44,6 +46,7 @@ pub use engine::{Engine, StartError};
 pub use failures::FailedStep;
 pub use fault::Cause;
 pub use fit::ComponentError;
+pub use figures::{Series, Value};
 pub use generation::Description;
 pub use inspection::InspectError;
 pub use limits::{EngineConfig, IdentityLimits, StepLimits};
@@ -52,6 +55,7 @@ pub use message::{
     Transport,
 };
 pub use metrics::{ByKind, Counter, GROUP_BOUNDS, Gauges, Histogram, IdentityCounts, Metrics, TIME_BOUNDS};
+pub use rehearsal::Trace;
 pub use step::input::Kind;
 pub use succession::{GenerationInfo, GenerationState};
 pub use tables::{

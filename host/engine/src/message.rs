@@ -74,7 +74,7 @@ pub enum Failure {
 }
 
 /// What the plugin answers to a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reply {
     /// 200 to 699.
     pub status: u16,

@@ -8,6 +8,7 @@ use crate::clock::Clock;
 use crate::commit::{Committer, Effects, Work};
 use crate::failures::{self, Failures};
 use crate::fault::{Cause, Fault};
+use crate::figures::Figures;
 use crate::flush::Flusher;
 use crate::generation::{Generation, Runtime};
 use crate::in_flight::{InFlight, Waiting};
@@ -16,6 +17,7 @@ use crate::limits::EngineConfig;
 use crate::message::{Answer, Edge, Outgoing, SendId};
 use crate::metrics::Metrics;
 use crate::registry::{Held, Registry};
+use crate::rehearsal::{self, Ended, Taps};
 use crate::step::imports::{Step, StepError};
 use crate::step::input::{Input, Kind, Returned};
 use crate::step::stage::Stage;
@@ -57,6 +59,10 @@ pub(crate) struct Shared {
     pub flusher: Flusher,
     pub in_flight: InFlight,
     pub metrics: Metrics,
+    /// What the component has counted.
+    pub figures: Figures,
+    /// Who is handed the traces of steps.
+    pub taps: Taps,
     pub current: ArcSwap<Generation>,
     pub succession: Succession,
     pub failures: Failures,
@@ -122,6 +128,7 @@ impl Shared {
             .map_err(|error| self.failed(&occasion, &Fault::new(Cause::Instance, error), None))?;
         let now = input.hop().map_or_else(|| self.clock.now_ms(), |hop| hop.now);
         let mut step = Step::new(self.clone(), generation.tables.load_full(), number, now);
+        step.capture = self.taps.begin();
         let timer = match self.begin(&mut step, input) {
             Ok(Some(timer)) => timer,
             nothing => {
@@ -137,19 +144,31 @@ impl Shared {
         instance.arm_rest(&self.runtime, spent);
         let started = Instant::now();
         let called = input.call(&instance.plugin, &mut instance.store, timer.as_ref());
-        let spent = spent + started.elapsed();
+        let took = started.elapsed();
         let step = instance.store.data_mut().step.take();
+        let captured = |step: &mut Step, end: Result<&Returned, rehearsal::Fault>| {
+            let Some(capture) = step.capture.take() else { return };
+            let (partition, timer) = (step.live().map(|live| &live.key), timer.as_ref());
+            let (now, epoch) = (step.now, self.epoch());
+            let end = end.map(|returned| (&step.stage, returned));
+            capture.end(Ended { number, partition, input, timer, now, took, epoch, end }, &generation);
+        };
         match (called, step) {
-            (Ok(returned), Some(step)) => {
+            (Ok(returned), Some(mut step)) => {
+                captured(&mut step, Ok(&returned));
                 generation.give(instance);
-                self.commit(&occasion, attempt, returned, step, spent)
+                self.commit(&occasion, attempt, returned, step, spent + took)
             }
-            (called, step) => {
+            (called, mut step) => {
                 let memory = instance.store.data().memory.refused;
                 drop(instance);
                 generation.lose();
                 let error = called.err().unwrap_or_else(|| StepError::NoStep.into());
-                Err(self.failed(&occasion, &Fault::of_call(&error, memory), step))
+                let fault = Fault::of_call(&error, memory);
+                if let Some(step) = &mut step {
+                    captured(step, Err(fault.in_trace()));
+                }
+                Err(self.failed(&occasion, &fault, step))
             }
         }
     }
@@ -262,6 +281,7 @@ impl Shared {
             returned => effects.returned = Some(returned),
         }
         let (held, mut stage, now) = step.finish();
+        effects.figures = std::mem::take(&mut stage.figures);
         if let Input::Post { to, from, sequence, .. } = &**input
             && to != from
         {
@@ -361,6 +381,7 @@ impl Shared {
             // Not here, on the thread of the group commit.
             self.background.push(Task::Again(next, 0));
         }
+        self.figures.add(effects.figures);
         sends.extend(effects.sends);
         if let Some(from) = partition {
             self.deliver(from, effects.posts);

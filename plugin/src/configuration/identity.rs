@@ -55,7 +55,7 @@ impl Lists {
 }
 
 /// True if a source is named, with its path or, by hosts that have no files, with `true`.
-fn is_named(section: &Section<'_>, key: &str, problems: &mut Vec<Problem>) -> bool {
+pub(super) fn is_named(section: &Section<'_>, key: &str, problems: &mut Vec<Problem>) -> bool {
     match section.get(key) {
         None | Some(Value::Null | Value::Bool(false)) => false,
         Some(Value::Bool(true)) => true,

@@ -1,6 +1,7 @@
 //! The plugin's configuration: a JSON object, checked as a whole.
 
 mod composition;
+mod external;
 mod identity;
 mod section;
 mod winfo;
@@ -10,6 +11,7 @@ pub use identity::{Identities, Lists};
 use serde_json::{Map, Value};
 
 use crate::composition::Policy;
+use crate::external::source::Source;
 use crate::identity::read_domain;
 use crate::pidf;
 use section::{Section, problem};
@@ -96,6 +98,8 @@ pub struct Configuration {
     pub winfo: WatcherInfo,
     /// Presence rules.
     pub rules: Rules,
+    /// Sources of presence outside.
+    pub external: Vec<Source>,
     /// Bounds.
     pub limits: Limits,
 }
@@ -161,6 +165,7 @@ impl Configuration {
             notify_interval: u64::from(notify_interval) * 1_000,
             publish_rate,
             composition: composition::read(&presence, problems),
+            external: external::read(whole, &identities.normalizer, problems),
             identities,
             lists,
             winfo,

@@ -47,6 +47,29 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// The objects in a list; each is named by its place, from 0.
+    pub(super) fn entries(&self, key: &str, most: usize, problems: &mut Vec<Problem>) -> Vec<Section<'a>> {
+        let found = self.get(key);
+        let key = self.dotted(key);
+        let listed = match found {
+            None => return Vec::new(),
+            Some(Value::Array(listed)) if listed.len() <= most => listed,
+            Some(other) => {
+                problems.push(problem(&key, other, &format!("a list of at most {most} objects")));
+                return Vec::new();
+            }
+        };
+        let mut sections = Vec::with_capacity(listed.len());
+        for (index, value) in listed.iter().enumerate() {
+            let prefix = format!("{key}.{index}");
+            match value {
+                Value::Object(values) => sections.push(Section { prefix, values: Some(values) }),
+                other => problems.push(problem(&prefix, other, "an object")),
+            }
+        }
+        sections
+    }
+
     pub(super) fn dotted(&self, key: &str) -> String {
         format!("{}.{key}", self.prefix)
     }

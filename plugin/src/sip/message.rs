@@ -19,6 +19,15 @@ impl Span {
     }
 }
 
+/// Where a message came from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Peer<'a> {
+    /// IP address and port, `192.0.2.1:5060` or `[2001:db8::1]:5060`; empty if not known.
+    pub address: &'a str,
+    /// True if it is in the trust domain (RFC 3325).
+    pub trusted: bool,
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Field {
     name: HeaderName,
@@ -42,6 +51,7 @@ pub struct Message<'a> {
     /// One bit a name that occurs, so that asking for an absent header costs nothing.
     present: u64,
     body: Span,
+    peer: Peer<'a>,
 }
 
 impl<'a> Message<'a> {
@@ -80,7 +90,18 @@ impl<'a> Message<'a> {
             present |= 1u64 << name as u8;
             classified.push(Field { name, raw_name, value });
         }
-        Self { bytes, start, fields: classified, present, body }
+        Self { bytes, start, fields: classified, present, body, peer: Peer::default() }
+    }
+
+    /// The same as it came from a peer.
+    #[must_use]
+    pub fn from_peer(self, peer: Peer<'a>) -> Self {
+        Self { peer, ..self }
+    }
+
+    /// Where it came from.
+    pub fn peer(&self) -> Peer<'a> {
+        self.peer
     }
 
     /// The method; empty for a response or if it is no UTF-8.

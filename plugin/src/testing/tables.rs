@@ -1,9 +1,10 @@
 //! Tables of the host in memory, and a site's own identity rules.
 
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::handler::Presence;
-use crate::ports::RuleFailure;
+use crate::ports::{Entry, RuleFailure};
 use crate::tables::{Row, RowProblem, TABLES};
 
 /// Rows that are built in one call; more than one chunk even for small tables.
@@ -21,6 +22,26 @@ impl Tables {
     #[must_use]
     pub fn lookup(&self, table: &str, key: &[u8]) -> Option<Vec<u8>> {
         self.0.get(table)?.get(key).cloned()
+    }
+
+    /// A number that stands for the content of a table; 0 if it is not there.
+    #[must_use]
+    pub fn version(&self, table: &str) -> u64 {
+        let Some(entries) = self.0.get(table) else { return 0 };
+        let mut hasher = DefaultHasher::new();
+        entries.hash(&mut hasher);
+        hasher.finish() | 1
+    }
+
+    /// Entries of a table in the order of their keys, no more than two at a time, and where the next begin.
+    #[must_use]
+    pub fn entries(&self, table: &str, at: u64, limit: u32) -> (Vec<Entry>, Option<u64>) {
+        let Some(entries) = self.0.get(table) else { return (Vec::new(), None) };
+        let limit = u64::from(limit.min(2));
+        let taken = entries.iter().skip(at as usize).take(limit as usize);
+        let taken: Vec<Entry> = taken.map(|(key, value)| (key.clone(), value.clone())).collect();
+        let next = at + taken.len() as u64;
+        (taken, (next < entries.len() as u64).then_some(next))
     }
 
     /// Number of entries of a table.

@@ -138,7 +138,7 @@ fn a_broken_source_leaves_the_tables_in_force() {
 /// The map comes before the lists, which are made with it.
 #[test]
 fn the_map_is_built_before_the_lists() {
-    assert_eq!(TABLES, ["identities", "white", "black"]);
+    assert_eq!(TABLES, ["identities", "white", "black", "external"]);
     assert_eq!(crate::describe().tables, TABLES);
     let mut scene = Scene::new(CONFIGURATION);
     let unknown = scene.presence.build_table(&mut scene.host, "grey", [].into_iter());

@@ -4,11 +4,13 @@
 
 use crate::bindings::rollcall::plugin as wit;
 use crate::bindings::rollcall::plugin::identity::Failure;
+use crate::figures::{BadFigure, Figure, Value};
 use crate::identity_rules::{Question, Rules};
 use crate::limits::StepLimits;
 use crate::memory::Memory;
 use crate::partition::Live;
 use crate::registry::Held;
+use crate::rehearsal::Capture;
 use crate::runner::Shared;
 use crate::step::stage::{LimitError, Post, Send, Stage, Write};
 use crate::step::wellformed::{self, Malformed};
@@ -28,6 +30,8 @@ const LOG_BYTES: usize = 4096;
 
 /// Log lines kept with a step that fails.
 const KEPT_ERRORS: usize = 4;
+/// Most figures that one step may say.
+const FIGURES: usize = 256;
 
 /// Why the host ended a step.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +50,10 @@ pub(crate) enum StepError {
     HostCalls(u64),
     #[error("random bytes asked for: {0}, at most {RANDOM_BYTES} are given")]
     Random(u32),
+    #[error("the step said more than {FIGURES} figures")]
+    Figures,
+    #[error(transparent)]
+    Figure(#[from] BadFigure),
     #[error(transparent)]
     Malformed(#[from] Malformed),
     #[error("a scan found more than {0} bytes")]
@@ -84,6 +92,8 @@ pub(crate) struct Step {
     pub errors: Vec<String>,
     /// Identifies the step in the log.
     pub number: u64,
+    /// Notes what is read, if somebody wants to know.
+    pub capture: Option<Box<Capture>>,
     held: Option<Held>,
     /// Whether the step only looks, so that its partition need not be kept in memory.
     looks: bool,
@@ -102,6 +112,7 @@ impl Step {
             log_lines: 0,
             errors: Vec::new(),
             number,
+            capture: None,
             held: None,
             looks: false,
         }
@@ -143,8 +154,16 @@ impl Step {
         if !self.now_seen {
             self.now = self.now.max(held.last_now);
         }
+        self.capture.take_if(|capture| !capture.enter(partition));
         self.held = Some(held);
         Ok(())
+    }
+
+    /// Notes something that was read of the partition.
+    fn note(&mut self, note: impl FnOnce(&mut Capture, &Live, u64)) {
+        if let (Some(capture), Some(live)) = (&mut self.capture, self.held.as_deref()) {
+            note(capture, live, self.now);
+        }
     }
 
     fn held(&self) -> Result<&Live, StepError> {
@@ -164,13 +183,26 @@ impl StepState {
         Ok((step, limits))
     }
 
+    fn say(&mut self, name: String, labels: Vec<(String, String)>, value: Value) -> Result<(), StepError> {
+        let (step, _) = self.step()?;
+        if step.stage.figures.len() >= FIGURES {
+            return Err(StepError::Figures);
+        }
+        step.stage.figures.push(Figure::new(name, labels, value)?);
+        Ok(())
+    }
+
     /// Asks the site's own rules: in a step, or while a table is built.
     fn ask(&mut self, question: Question<'_>) -> Result<Result<String, Failure>> {
         if self.building.is_none() {
             self.step()?;
         }
         let none = || Err(Failure::Broken("no such component".into()));
-        Ok(self.rules.as_ref().map_or_else(none, |rules| rules.ask(question)))
+        let answer = self.rules.as_ref().map_or_else(none, |rules| rules.ask(question));
+        if let Some(capture) = self.step.as_mut().and_then(|step| step.capture.as_mut()) {
+            capture.identity(&question, &answer);
+        }
+        Ok(answer)
     }
 }
 
@@ -190,8 +222,12 @@ impl wit::storage::Host for StepState {
 
     fn get(&mut self, key: Vec<u8>) -> Result<Option<Vec<u8>>> {
         let (step, _) = self.step()?;
-        let record = step.stage.get(step.held()?, &key, step.now);
-        Ok(record.map(|record| record.value.to_vec()))
+        let live = step.live().ok_or(StepError::NoPartition)?;
+        let record = step.stage.get(live, &key, step.now).map(|record| record.value.to_vec());
+        if step.capture.is_some() && !step.stage.records.contains_key(&key) {
+            step.note(|capture, live, now| capture.get(&key, live.get(&key, now)));
+        }
+        Ok(record)
     }
 
     fn scan(
@@ -217,6 +253,11 @@ impl wit::storage::Host for StepState {
                 false
             }
         });
+        if limit > 0 && step.capture.is_some() {
+            let last = entries.last().filter(|_| entries.len() == limit).map(|entry| &entry.key[..]);
+            let start = Stage::start(&prefix, after.as_deref());
+            step.note(|capture, live, now| capture.scan(live, start, &prefix, last, now));
+        }
         if too_much {
             return Err(StepError::Scan(limits.memory).into());
         }
@@ -261,6 +302,7 @@ impl wit::timers::Host for StepState {
     fn cancel(&mut self, name: Vec<u8>) -> Result<()> {
         let (step, limits) = self.step()?;
         let known = step.held()?.timer(&name).is_some();
+        step.note(|capture, _, _| capture.timer(&name, known));
         step.stage.charge(limits, name.len(), 0).map_err(StepError::from)?;
         if known {
             step.stage.timers.insert(name, None);
@@ -313,7 +355,41 @@ impl wit::tables::Host for StepState {
             return Ok(building.lookup(&table, &key).map(<[u8]>::to_vec));
         }
         let (step, _) = self.step()?;
-        Ok(step.tables.lookup(&table, &key).map(<[u8]>::to_vec))
+        let value = step.tables.lookup(&table, &key);
+        if let Some(capture) = &mut step.capture {
+            capture.lookup(&table, &key, value);
+        }
+        Ok(value.map(<[u8]>::to_vec))
+    }
+
+    fn version(&mut self, table: String) -> Result<u64> {
+        let (step, _) = self.step()?;
+        let version = step.tables.version(&table);
+        if let Some(capture) = &mut step.capture {
+            capture.version(&table, version);
+        }
+        Ok(version)
+    }
+
+    fn entries(&mut self, table: String, at: u64, limit: u32) -> Result<wit::tables::Page> {
+        let (step, limits) = self.step()?;
+        let part = step.tables.entries(&table, at, limit.min(limits.scan) as usize);
+        if let Some(capture) = &mut step.capture {
+            capture.page(&table, at, limit, &part.entries, part.next);
+        }
+        let copied =
+            |(key, value): (&[u8], &[u8])| wit::tables::Entry { key: key.into(), value: value.into() };
+        Ok(wit::tables::Page { entries: part.entries.into_iter().map(copied).collect(), next: part.next })
+    }
+}
+
+impl wit::metrics::Host for StepState {
+    fn count(&mut self, name: String, labels: Vec<(String, String)>, more: u64) -> Result<()> {
+        Ok(self.say(name, labels, Value::Counter(more))?)
+    }
+
+    fn gauge(&mut self, name: String, labels: Vec<(String, String)>, value: f64) -> Result<()> {
+        Ok(self.say(name, labels, Value::Gauge(value))?)
     }
 }
 
@@ -344,6 +420,9 @@ impl wit::random::Host for StepState {
         let rng = step.rng.get_or_insert_with(|| StdRng::from_rng(&mut rand::rng()));
         let mut bytes = vec![0; length as usize];
         rng.fill_bytes(&mut bytes);
+        if let Some(capture) = &mut step.capture {
+            capture.random(&bytes);
+        }
         Ok(bytes)
     }
 }

@@ -38,10 +38,10 @@ pub(crate) enum Input {
 
 /// Where a forwarded request goes on, and what it has used up so far.
 pub(crate) struct Hop {
-    partition: PartitionKey,
-    payload: Vec<u8>,
+    pub partition: PartitionKey,
+    pub payload: Vec<u8>,
     /// Which one it is, from 1.
-    number: u32,
+    pub number: u32,
     /// Time of the step before, which goes on being the request's.
     pub now: u64,
     /// Time that the calls of the component have taken.
@@ -49,7 +49,7 @@ pub(crate) struct Hop {
 }
 
 /// Which handler, for metrics and the log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// `on-request`
     Request,
@@ -108,8 +108,8 @@ pub(crate) enum Returned {
 
 /// Where a component wants a request to go on.
 pub(crate) struct Forward {
-    partition: PartitionKey,
-    payload: Vec<u8>,
+    pub partition: PartitionKey,
+    pub payload: Vec<u8>,
 }
 
 impl Input {

@@ -2,6 +2,7 @@
 //!
 //! Invariant: dropping a stage leaves no trace.
 
+use crate::figures::Figure;
 use crate::limits::StepLimits;
 use crate::message::Outgoing;
 use crate::partition::Live;
@@ -53,6 +54,8 @@ pub(crate) struct Stage {
     pub timers: BTreeMap<Vec<u8>, Option<Timer>>,
     pub sends: Vec<Send>,
     pub posts: Vec<Post>,
+    /// For the operator; no effect as far as limits and empty stages go.
+    pub figures: Vec<Figure>,
     /// Entry of this partition's outbox that the step consumes.
     pub consumed: Option<u64>,
     /// Whether the commit must be durable although nothing durable was written.
@@ -115,6 +118,14 @@ impl Stage {
         }
     }
 
+    /// Where a scan begins.
+    pub fn start<'a>(prefix: &'a [u8], after: Option<&'a [u8]>) -> Bound<&'a [u8]> {
+        match after {
+            Some(after) if after >= prefix => Bound::Excluded(after),
+            _ => Bound::Included(prefix),
+        }
+    }
+
     /// Records in order as this step sees them, until `take` wants no more.
     pub fn scan(
         &self,
@@ -125,10 +136,7 @@ impl Stage {
         now: u64,
         mut take: impl FnMut(&[u8], &Record) -> bool,
     ) {
-        let start = match after {
-            Some(after) if after >= prefix => Bound::Excluded(after),
-            _ => Bound::Included(prefix),
-        };
+        let start = Stage::start(prefix, after);
         let mut staged = self
             .records
             .range::<[u8], _>((start, Bound::Unbounded))

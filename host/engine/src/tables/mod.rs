@@ -14,7 +14,7 @@ pub use problem::{BrokenTable, Problems, TableProblem};
 pub(crate) use reload::{Former, Ledger, Renewal};
 pub use reload::{TableGauges, TableOutcome, TableReport};
 pub use source::{RowSink, TableSource};
-pub use table::{Conflict, Table, TableBuilder};
+pub use table::{Conflict, Part, Table, TableBuilder};
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
@@ -45,6 +45,16 @@ type Seen = BTreeMap<String, Option<Weak<Table>>>;
 impl Tables {
     pub fn lookup(&self, table: &str, key: &[u8]) -> Option<&[u8]> {
         self.get(table)?.content.get(key)
+    }
+
+    /// Tells one content of a table from another; 0 if it is not there.
+    pub fn version(&self, table: &str) -> u64 {
+        self.get(table).map_or(0, |built| built.content.number())
+    }
+
+    /// Up to `limit` entries of a table from a place on, and the next place.
+    pub fn entries(&self, table: &str, at: u64, limit: usize) -> Part<'_> {
+        self.get(table).map_or_else(Part::default, |built| built.content.part(at, limit))
     }
 
     fn get(&self, name: &str) -> Option<&Built> {

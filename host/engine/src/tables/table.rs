@@ -74,10 +74,43 @@ impl Table {
         self.arena.len() + self.slots.len() * size_of::<u64>()
     }
 
+    /// Tells this table from others, by chance alone; never 0.
+    pub fn number(&self) -> u64 {
+        self.hasher.hash_one(self.entries) | 1
+    }
+
+    /// Up to `limit` entries in the order in which they were inserted, from `at` on: 0 or [`Part::next`] of
+    /// another part. From anywhere else, none.
+    pub fn part(&self, at: u64, limit: usize) -> Part<'_> {
+        let Some(at) = usize::try_from(at).ok().filter(|at| self.begins(*at)) else { return Part::default() };
+        let mut rest = Entries { arena: &self.arena, next: at };
+        let entries = rest.by_ref().take(limit).map(|entry| (entry.key, value(&self.arena, entry))).collect();
+        Part { entries, next: (rest.next < self.arena.len()).then_some(rest.next as u64) }
+    }
+
+    /// Whether an entry begins there.
+    fn begins(&self, at: usize) -> bool {
+        at < self.arena.len() && {
+            // Whatever the bytes there say, it is an entry only if its key leads back.
+            let found = entry(&self.arena, at);
+            let kept = find(&self.arena, &self.slots, self.hasher.hash_one(found.key), found.key);
+            kept.is_ok_and(|kept| kept.offset == at)
+        }
+    }
+
     /// Keys and values in the order in which they were inserted.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         Entries::of(&self.arena).map(|entry| (entry.key, value(&self.arena, entry)))
     }
+}
+
+/// Some entries of a [`Table`], one after another.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Part<'a> {
+    /// Keys and values.
+    pub entries: Vec<(&'a [u8], &'a [u8])>,
+    /// Where the part after this one begins; none at the end.
+    pub next: Option<u64>,
 }
 
 /// Equal if the same entries were inserted in the same order.
@@ -203,7 +236,7 @@ fn entry(arena: &[u8], offset: usize) -> Entry<'_> {
     let (head, start) = varint(arena, offset);
     let (back, start) = if head & 3 == BACK { varint(arena, start) } else { (0, start) };
     let end = start + (head >> 2) as usize;
-    let value = if head & 3 == OWN { end } else { offset - back as usize };
+    let value = if head & 3 == OWN { end } else { offset.wrapping_sub(back as usize) };
     Entry { offset, key: arena.get(start..end).unwrap_or_default(), value, end }
 }
 
@@ -339,7 +372,36 @@ mod tests {
         ]
     }
 
+    /// Every part of a table, taken up to `limit` entries at a time.
+    fn in_parts(table: &Table, limit: usize) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let (mut entries, mut at) = (Vec::new(), Some(0));
+        while let Some(place) = at {
+            let part = table.part(place, limit);
+            entries.extend(part.entries.iter().map(|(key, value)| (key.to_vec(), value.to_vec())));
+            at = part.next;
+        }
+        entries
+    }
+
     proptest! {
+        #[test]
+        fn parts_of_a_table_are_its_entries_and_nothing_begins_between_them(
+            entries in vec((text(), text()), 0..40),
+            limit in 1..7_usize,
+            at in any::<u64>(),
+        ) {
+            let mut builder = TableBuilder::new();
+            entries.iter().for_each(|(key, value)| drop(builder.insert(key, value)));
+            let table = builder.finish();
+            let all: Vec<_> = table.iter().map(|(key, value)| (key.to_vec(), value.to_vec())).collect();
+            prop_assert_eq!(in_parts(&table, limit), all);
+            let starts: Vec<u64> = Entries::of(&table.arena).map(|entry| entry.offset as u64).collect();
+            for place in (0..table.arena.len() as u64 + 2).chain([at]) {
+                prop_assert_eq!(table.part(place, 1).entries.len(), usize::from(starts.contains(&place)));
+            }
+            prop_assert_ne!(table.number(), 0);
+        }
+
         #[test]
         fn a_table_is_what_was_inserted(
             entries in vec((text(), text()), 0..300),

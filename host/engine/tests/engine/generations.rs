@@ -73,11 +73,11 @@ fn a_component_that_does_not_fit_is_refused_and_the_running_one_goes_on() {
     assert!(matches!(refused(b"\0asm\x01\0\0\0"), ComponentError::Invalid(_)), "a core module");
     assert!(matches!(refused(&GUEST[..GUEST.len() / 2]), ComponentError::Invalid(_)));
     match refused(&with_text("rollcall:plugin/random@", "strangers:world/random@")) {
-        ComponentError::Imports(names) => assert_eq!(names, ["strangers:world/random@0.2.0"]),
+        ComponentError::Imports(names) => assert_eq!(names, ["strangers:world/random@0.3.0"]),
         other => panic!("{other:?}"),
     }
-    assert!(matches!(refused(&with_text("@0.2.0", "@0.3.0")), ComponentError::Interface(_)), "newer");
-    assert!(matches!(refused(&with_text("@0.2.0", "@0.1.0")), ComponentError::Interface(_)), "older");
+    assert!(matches!(refused(&with_text("@0.3.0", "@0.4.0")), ComponentError::Interface(_)), "newer");
+    assert!(matches!(refused(&with_text("@0.3.0", "@0.2.0")), ComponentError::Interface(_)), "older");
     match refused(&Edition::Estranged.component()) {
         ComponentError::Schema { stored: 1, reads } => assert_eq!(reads, [3]),
         other => panic!("{other:?}"),

@@ -213,9 +213,9 @@ fn rules_that_cannot_be_used_are_refused_with_a_reason() {
         ComponentError::Imports(names) => assert!(names.iter().any(|name| name.contains("storage"))),
         other => panic!("{other:?}"),
     }
-    for version in ["@0.1.0", "@0.3.0"] {
+    for version in ["@0.2.0", "@0.4.0"] {
         assert!(matches!(
-            refused(&replaced(IDENTITY_RULES, "@0.2.0", version)),
+            refused(&replaced(IDENTITY_RULES, "@0.3.0", version)),
             ComponentError::Interface(_)
         ));
     }

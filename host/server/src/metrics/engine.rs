@@ -66,7 +66,12 @@ impl Source for Arc<Engine> {
         page.gauge("sends_in_flight", "Requests sent without outcome", now.sends_in_flight as u64)?;
         page.gauge("pending_commits", "Commits that wait for the disk", now.pending_commits as u64)?;
         page.gauge("idle_instances", "Idle instances of the component", now.idle_instances as u64)?;
-        page.gauge("store_failed", "1 if nothing can be changed until a restart", now.store_failed.into())
+        page.gauge("store_failed", "1 if nothing can be changed until a restart", now.store_failed.into())?;
+        for series in self.figures() {
+            // A name of its own: the host's metrics and the component's never meet.
+            page.series(&format!("plugin_{}", series.name), "Told by the component", &series.values)?;
+        }
+        Ok(())
     }
 }
 

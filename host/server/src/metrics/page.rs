@@ -6,6 +6,7 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
+use rollcall_engine::Value;
 
 /// What a [`super::Source`] writes its numbers on.
 #[derive(Debug)]
@@ -79,6 +80,32 @@ impl<'a> Page<'a> {
         let mut family = self.describe(name, help, MetricType::Gauge)?;
         for (labels, value) in values {
             ConstGauge::new(value).encode(family.encode_family(&labels)?)?;
+        }
+        Ok(())
+    }
+
+    /// Numbers of one kind, whatever their labels.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn series(
+        &mut self,
+        name: &str,
+        help: &str,
+        values: &[(Vec<(String, String)>, Value)],
+    ) -> fmt::Result {
+        let kind = match values.first() {
+            Some((_, Value::Counter(_))) => MetricType::Counter,
+            Some((_, Value::Gauge(_))) => MetricType::Gauge,
+            None => return Ok(()),
+        };
+        let mut family = self.describe(name, help, kind)?;
+        for (labels, value) in values {
+            let encoder = family.encode_family(labels)?;
+            match value {
+                Value::Counter(sum) => ConstCounter::new(*sum).encode(encoder)?,
+                Value::Gauge(value) => ConstGauge::new(*value).encode(encoder)?,
+            }
         }
         Ok(())
     }

@@ -1,0 +1,239 @@
+//! The trace of a step: what called it, what it read, what came of it. Enough to run it again anywhere.
+//!
+//! Invariant: a trace that was decoded is the one that was encoded; bytes that are no trace give none.
+
+use super::blob::Blob;
+use super::ranges::Ranges;
+use crate::figures::Figure;
+use crate::message::{Outgoing, Reply};
+use crate::step::input::Kind;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+/// A step that has run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Trace {
+    /// Counts the steps of an engine, in the order of their begin.
+    pub(crate) number: u64,
+    /// SHA-256 of the component.
+    pub(crate) component: [u8; 32],
+    /// The step's partition, if it came to one.
+    pub(crate) partition: Option<String>,
+    /// The step's time.
+    pub(crate) now: u64,
+    /// Time that the component took, in microseconds, what it waited for in imports included.
+    pub(crate) took: u64,
+    pub(crate) call: Call,
+    pub(crate) reads: Reads,
+    pub(crate) effects: Effects,
+    pub(crate) end: End,
+}
+
+/// What called the step: a handler and its arguments, the partition aside.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Call {
+    Request { request: Message },
+    Forwarded { request: Message, payload: Blob },
+    Response { token: Blob, response: Message, status: u16 },
+    Failed { token: Blob, failure: Failure },
+    Timer { name: Blob, due: u64, payload: Blob },
+    Post { from: String, payload: Blob },
+    Document { auid: String, owner: Option<String>, path: String, content: Option<Blob> },
+    Inspect { question: String, argument: String },
+    Recovery,
+}
+
+/// [`crate::Failure`]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Failure {
+    Timeout,
+    Unreachable(String),
+    Paused(u64),
+}
+
+/// Part of a message: offset of the first byte and behind the last one.
+pub(crate) type Part = (u32, u32);
+
+/// A SIP message that came in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Message {
+    pub bytes: Blob,
+    /// Empty for a response, as is `uri`.
+    pub method: Part,
+    pub uri: Part,
+    /// Names and values.
+    pub headers: Vec<(Part, Part)>,
+    pub body: Part,
+    pub transport: Transport,
+    pub address: SocketAddr,
+    pub trusted: bool,
+}
+
+/// [`crate::Transport`]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Transport {
+    Udp,
+    Tcp,
+    Tls,
+    Ws,
+    Wss,
+}
+
+/// What the step read, as it was before the step.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Reads {
+    /// Values by key; none where there was nothing.
+    pub records: BTreeMap<Blob, Option<Blob>>,
+    /// Where `records` has everything that there was.
+    pub ranges: Ranges,
+    /// Whether there were timers of these names.
+    pub timers: BTreeMap<Blob, bool>,
+    pub epoch: u64,
+    /// The bytes that were drawn, one draw after the other.
+    pub random: Vec<u8>,
+    /// Values by table and key.
+    pub lookups: BTreeMap<String, BTreeMap<Blob, Option<Blob>>>,
+    /// Versions by table.
+    pub versions: BTreeMap<String, u64>,
+    /// By table, place and limit.
+    pub pages: BTreeMap<(String, u64, u32), Page>,
+    /// What the site's own identity rules said.
+    pub identities: BTreeMap<Question, Result<String, Refusal>>,
+}
+
+/// Part of a table.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Page {
+    pub entries: Vec<(Blob, Blob)>,
+    pub next: Option<u64>,
+}
+
+/// What the site's own identity rules were asked.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) enum Question {
+    Normalize { uri: String, normalized: String },
+    Fundamental { identity: String, mapped: String },
+}
+
+/// Why the identity rules gave no identity.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Refusal {
+    Refused(String),
+    Broken(String),
+}
+
+/// What the step staged. Nothing, if it failed.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Effects {
+    /// In order of their keys.
+    pub writes: BTreeMap<Blob, Write>,
+    /// Those set, with their instant and payload, and those cancelled.
+    pub timers: BTreeMap<Blob, Option<(u64, Blob)>>,
+    pub sends: Vec<Send>,
+    /// Partition and payload.
+    pub posts: Vec<(String, Blob)>,
+    pub figures: Vec<Figure>,
+}
+
+/// A write of one record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Write {
+    /// None: it is deleted.
+    pub value: Option<Blob>,
+    pub expires: Option<u64>,
+    pub durable: bool,
+}
+
+/// A request that the step wants sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Send {
+    pub request: Outgoing,
+    pub token: Blob,
+    pub kept: bool,
+}
+
+/// How the handler ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum End {
+    Reply(Reply),
+    Pass,
+    Forward {
+        partition: String,
+        payload: Blob,
+    },
+    Document(Result<(), String>),
+    Inspected(Result<String, String>),
+    /// It returned, and has nothing to say.
+    Done,
+    /// It failed: a trap, the deadline or another limit.
+    Failed(Fault),
+}
+
+/// Why a handler failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Fault {
+    pub kind: FaultKind,
+    /// What the log says.
+    pub text: String,
+}
+
+/// What kind of failure it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) enum FaultKind {
+    Trap,
+    Deadline,
+    Limit,
+}
+
+impl Trace {
+    /// Number of the step among those of its engine, from 1.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// The partition of the step, if it came to one.
+    pub fn partition(&self) -> Option<&str> {
+        self.partition.as_deref()
+    }
+
+    /// Which handler was called.
+    pub fn kind(&self) -> Kind {
+        match &self.call {
+            Call::Request { .. } => Kind::Request,
+            Call::Forwarded { .. } => Kind::Forwarded,
+            Call::Response { .. } | Call::Failed { .. } => Kind::Response,
+            Call::Timer { .. } => Kind::Timer,
+            Call::Post { .. } => Kind::Post,
+            Call::Document { .. } => Kind::Document,
+            Call::Inspect { .. } => Kind::Inspect,
+            Call::Recovery => Kind::Recovery,
+        }
+    }
+
+    /// Whether the step failed.
+    pub fn failed(&self) -> bool {
+        matches!(self.end, End::Failed(_))
+    }
+
+    /// The trace as bytes.
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        // Serialising these types into memory cannot fail; nothing would be decoded from nothing.
+        postcard::to_extend(self, Vec::with_capacity(4096)).unwrap_or_default()
+    }
+
+    /// The trace from bytes; none if they are none.
+    pub(crate) fn decode(bytes: &[u8]) -> Option<Trace> {
+        match postcard::take_from_bytes(bytes) {
+            Ok((trace, [])) => Some(trace),
+            _ => None,
+        }
+    }
+}
+
+impl Message {
+    /// A part of the message; nothing if there is no such part.
+    pub fn part(&self, (start, end): Part) -> &[u8] {
+        self.bytes.get(start as usize..end as usize).unwrap_or_default()
+    }
+}
