@@ -18,6 +18,7 @@ mod inspection;
 mod posts;
 mod reload;
 mod reload_model;
+mod roll_back;
 mod rows;
 mod sends;
 mod steps;
