@@ -19,6 +19,9 @@ const ENTRIES: usize = 16;
 /// Bytes of recorded steps kept in all.
 const RECORDED: usize = 32 << 20;
 
+/// Times that a step of an entry is run once more to be recorded.
+const TRIES: u32 = 3;
+
 /// Steps of one generation that failed for the same cause in the same place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FailedStep {
@@ -50,8 +53,11 @@ pub struct FailedStep {
     pub last: u64,
     /// How many they are.
     pub count: u64,
-    /// Whether the first of them can be had as a recording of one step.
+    /// Whether one of them can be had as a recording.
     pub recorded: bool,
+    /// Whether that one failed again when it ran once more for the recording. If not, the failure hangs on
+    /// what an instance remembered, or on how busy the machine was.
+    pub repeats: Option<bool>,
 }
 
 /// One failure, as it is noted.
@@ -67,6 +73,8 @@ pub(crate) struct Occasion<'a> {
 /// What is kept.
 #[derive(Default)]
 pub(crate) struct Failures {
+    /// Held while a step runs once more.
+    pub retracing: Mutex<()>,
     kept: Mutex<Kept>,
 }
 
@@ -79,11 +87,13 @@ struct Kept {
 
 struct Entry {
     told: FailedStep,
+    /// Times that its step was to be recorded.
+    tries: u32,
     recording: Option<Bytes>,
 }
 
 impl Failures {
-    /// Notes a failure. Gives the id of a new entry, whose step is worth recording.
+    /// Notes a failure. Gives the id of its entry if the step is worth recording.
     pub fn note(&self, generation: &Generation, fault: &Fault, occasion: Occasion<'_>) -> Option<u64> {
         let mut kept = self.kept.lock();
         let id = kept.count + 1;
@@ -91,7 +101,9 @@ impl Failures {
         if let Some(known) = entries.iter_mut().find(|entry| entry.is_like(fault, occasion.kind)) {
             known.told.count += 1;
             known.told.last = occasion.now;
-            return None;
+            let once_more = known.recording.is_none() && known.tries < TRIES;
+            known.tries += u32::from(once_more);
+            return once_more.then_some(known.told.id);
         }
         if entries.len() == ENTRIES
             && let Some(oldest) = (0..ENTRIES).min_by_key(|at| entries[*at].told.last)
@@ -114,14 +126,15 @@ impl Failures {
             last: occasion.now,
             count: 1,
             recorded: false,
+            repeats: None,
         };
-        entries.push(Entry { told, recording: None });
+        entries.push(Entry { told, tries: 1, recording: None });
         kept.count = id;
         Some(id)
     }
 
     /// Keeps the recording of an entry's step.
-    pub fn record(&self, id: u64, recording: Bytes) {
+    pub fn record(&self, id: u64, recording: Bytes, repeats: bool) {
         let mut kept = self.kept.lock();
         let room = RECORDED.saturating_sub(recording.len());
         if recording.len() > RECORDED {
@@ -138,6 +151,7 @@ impl Failures {
         if let Some(entry) = kept.entries().find(|entry| entry.told.id == id) {
             entry.recording = Some(recording);
             entry.told.recorded = true;
+            entry.told.repeats = Some(repeats);
         }
     }
 

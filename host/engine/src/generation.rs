@@ -259,6 +259,11 @@ impl Generation {
         Ok(instance)
     }
 
+    /// An instance apart from those for steps.
+    pub fn apart(&self, runtime: &Runtime) -> Result<Instance, ComponentError> {
+        self.instance(runtime)
+    }
+
     /// Takes an instance back after a step that went well.
     pub fn give(&self, instance: Instance) {
         // One that has grown far keeps what it does not need; a fresh one costs little.

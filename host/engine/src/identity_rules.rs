@@ -115,6 +115,14 @@ impl Rules {
         Ok(rules)
     }
 
+    /// Asks the component, if there is one.
+    pub fn ask_any(rules: Option<&Rules>, question: Question<'_>) -> Result<String, Failure> {
+        match rules {
+            Some(rules) => rules.ask(question),
+            None => Err(Failure::Broken("no such component".into())),
+        }
+    }
+
     /// Asks the component.
     pub fn ask(&self, question: Question<'_>) -> Result<String, Failure> {
         self.counts.calls.add(1);

@@ -33,6 +33,7 @@ mod partition;
 mod registry;
 mod rehearsal;
 mod resume;
+mod retrace;
 mod runner;
 mod schemas;
 mod step;

@@ -18,7 +18,9 @@ use crate::message::{Answer, Edge, Outgoing, SendId};
 use crate::metrics::Metrics;
 use crate::registry::{Held, Registry};
 use crate::rehearsal::{self, Ended, Taps};
-use crate::step::imports::{Step, StepError};
+use crate::retrace::Retraced;
+use crate::step::current::Step;
+use crate::step::imports::StepError;
 use crate::step::input::{Input, Kind, Returned};
 use crate::step::stage::Stage;
 use crate::succession::Succession;
@@ -40,10 +42,11 @@ const PAUSE_MS: u64 = 5_000;
 pub(crate) struct Failed;
 
 /// A step under way: of which generation, with which input, under which number.
-struct Occasion<'a> {
-    generation: &'a Generation,
-    input: &'a Arc<Input>,
-    number: u64,
+#[derive(Clone, Copy)]
+pub(crate) struct Occasion<'a> {
+    pub generation: &'a Arc<Generation>,
+    pub input: &'a Arc<Input>,
+    pub number: u64,
 }
 
 /// What all threads of the engine share.
@@ -128,7 +131,6 @@ impl Shared {
             .map_err(|error| self.failed(&occasion, &Fault::new(Cause::Instance, error), None))?;
         let now = input.hop().map_or_else(|| self.clock.now_ms(), |hop| hop.now);
         let mut step = Step::new(self.clone(), generation.tables.load_full(), number, now);
-        step.capture = self.taps.begin();
         let timer = match self.begin(&mut step, input) {
             Ok(Some(timer)) => timer,
             nothing => {
@@ -147,7 +149,7 @@ impl Shared {
         let took = started.elapsed();
         let step = instance.store.data_mut().step.take();
         let captured = |step: &mut Step, end: Result<&Returned, rehearsal::Fault>| {
-            let Some(capture) = step.capture.take() else { return };
+            let Some(capture) = step.captured() else { return };
             let (partition, timer) = (step.live().map(|live| &live.key), timer.as_ref());
             let (now, epoch) = (step.now, self.epoch());
             let end = end.map(|returned| (&step.stage, returned));
@@ -175,7 +177,7 @@ impl Shared {
 
     /// Binds a step to its partition and stages what its input consumes. Gives the timer that
     /// fires, if that is the input; nothing if there is nothing to do any more.
-    fn begin(
+    pub fn begin(
         &self,
         step: &mut Step,
         input: &Input,
@@ -216,7 +218,7 @@ impl Shared {
     }
 
     /// Counts, tells and keeps a failed step. Its partition is free when this returns.
-    fn failed(&self, occasion: &Occasion<'_>, fault: &Fault, step: Option<Step>) -> Failed {
+    fn failed(self: &Arc<Self>, occasion: &Occasion<'_>, fault: &Fault, step: Option<Step>) -> Failed {
         let Occasion { generation, input, number } = *occasion;
         match fault.cause {
             Cause::Deadline => self.metrics.deadlines.add(1),
@@ -239,10 +241,15 @@ impl Shared {
             kind: input.kind(),
             partition,
             summary: &|| input.summary(),
-            log: step.map(|step| step.errors).unwrap_or_default(),
+            log: step.as_ref().map(|step| step.errors.clone()).unwrap_or_default(),
             now,
         };
-        self.failures.note(generation, fault, noted);
+        let worth_recording = self.failures.note(generation, fault, noted);
+        if let (Some(id), Some(step)) = (worth_recording, step)
+            && let Some(Retraced { trace, again }) = self.retrace(occasion, fault, step)
+        {
+            self.failures.record(id, Bytes::from(trace.encode()), again);
+        }
         Failed
     }
 

@@ -34,6 +34,11 @@ fn paragraph(failure: &Failure) -> String {
     for (depth, function) in failure.backtrace.iter().enumerate() {
         let _ = writeln!(text, "  {depth:>3}: {}", printable(function));
     }
+    if failure.repeats == Some(false) {
+        text.push_str(
+            "  it did not fail when it ran once more: look at load, or at what an instance remembers\n",
+        );
+    }
     if failure.recorded {
         let _ = writeln!(text, "  its step: rollcall failure {id} --output FILE, then rollcall replay FILE");
     }
@@ -62,6 +67,7 @@ mod tests {
             backtrace: vec!["plugin::publish".into(), "plugin::on_request".into()],
             log: vec!["panicked".into()],
             recorded: true,
+            repeats: Some(true),
         };
         let expected = "failure 3: trap in generation 2 (1.1.0), 2 times: wasm trap: unreachable\n\
             \x20 when: Tue, 14 Nov 2023 22:13:20 GMT to Tue, 14 Nov 2023 22:14:20 GMT\n\

@@ -139,6 +139,7 @@ fn failure() -> Failure {
         backtrace: vec!["plugin::publish".into()],
         log: Vec::new(),
         recorded: true,
+        repeats: Some(true),
     }
 }
 

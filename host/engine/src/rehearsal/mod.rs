@@ -7,12 +7,15 @@
 mod blob;
 mod capture;
 mod ranges;
+mod recorded;
+mod rerun;
 #[expect(dead_code, reason = "the taps come next")]
 mod tap;
 #[expect(dead_code, reason = "as above")]
 mod trace;
 
 pub(crate) use capture::{Capture, Ended};
-pub(crate) use tap::Taps;
+pub(crate) use recorded::Recorded;
+pub(crate) use tap::{Keeper, Taps};
 pub use trace::Trace;
 pub(crate) use trace::{Fault, FaultKind};

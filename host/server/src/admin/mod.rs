@@ -184,8 +184,11 @@ pub struct Failure {
     pub backtrace: Vec<String>,
     /// Errors that the component logged in the step.
     pub log: Vec<String>,
-    /// Whether the recording of the first step is kept.
+    /// Whether the recording of one of the steps is kept.
     pub recorded: bool,
+    /// Whether that one failed again when it ran once more for the recording.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeats: Option<bool>,
 }
 
 /// What a reload has made of the tables.

@@ -79,5 +79,6 @@ fn failure(step: FailedStep) -> Failure {
         backtrace: step.backtrace,
         log: step.log,
         recorded: step.recorded,
+        repeats: step.repeats,
     }
 }
