@@ -62,6 +62,12 @@ impl Host for Plain {
     fn lookup(&mut self, table: &str, key: &[u8]) -> Option<Vec<u8>> {
         self.tables.get(table)?.get(key).cloned()
     }
+    fn table_version(&mut self, table: &str) -> u64 {
+        self.tables.contains_key(table).into()
+    }
+    fn table_entries(&mut self, _table: &str, _at: u64, _limit: u32) -> (Vec<Entry>, Option<u64>) {
+        (Vec::new(), None)
+    }
     fn normalize(&mut self, _uri: &str, _normalized: &str) -> Result<String, RuleFailure> {
         Err(RuleFailure::Broken(String::new()))
     }
@@ -84,6 +90,8 @@ impl Host for Plain {
         false
     }
     fn log(&mut self, _level: Level, _message: &str, _fields: &[(&str, &str)]) {}
+    fn count(&mut self, _name: &str, _labels: &[(&str, &str)], _more: u64) {}
+    fn gauge(&mut self, _name: &str, _labels: &[(&str, &str)], _value: f64) {}
 }
 
 const CONFIGURATION: &str = r#"{"presence":{"domains":["example.com"],"notify_interval":0},"limits":{"publications":100},

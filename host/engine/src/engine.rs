@@ -292,6 +292,13 @@ impl Engine {
         self.shared.roll_back()
     }
 
+    /// Has a function called whenever another generation is in force: after a swap of the component or of the
+    /// identity rules, a roll back, or when the engine goes back by itself. Before the next change is possible, so
+    /// it must not make one; it may hand in documents. One function at a time.
+    pub fn on_change(&self, told: impl Fn() + Send + Sync + 'static) {
+        self.shared.succession.on_change(Arc::new(told));
+    }
+
     /// Reads the sources of all tables and puts the new tables in force, all at once. A table whose source
     /// is broken or gone keeps its content; the report tells of each table in the order of the component.
     /// Steps under way end with the tables that they began with.

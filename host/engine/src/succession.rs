@@ -83,6 +83,8 @@ pub(crate) struct Succession {
     /// Held for moments only.
     lineage: Mutex<Lineage>,
     alarm: Condvar,
+    /// Whom to tell that another generation is in force.
+    told: Mutex<Option<Arc<dyn Fn() + Send + Sync>>>,
 }
 
 #[derive(Default)]
@@ -108,6 +110,11 @@ impl Succession {
         if lineage.trial.as_mut().is_some_and(|trial| trial.note(generation, now)) {
             self.alarm.notify_one();
         }
+    }
+
+    /// See [`Engine::on_change`](crate::Engine::on_change).
+    pub fn on_change(&self, told: Arc<dyn Fn() + Send + Sync>) {
+        *self.told.lock() = Some(told);
     }
 
     /// Lets the thread that watches trials end.
@@ -322,6 +329,10 @@ impl Shared {
     fn changed(&self, replaced: &Generation) {
         replaced.rest();
         self.background.hasten();
+        let told = self.succession.told.lock().clone();
+        if let Some(told) = told {
+            told();
+        }
     }
 
     /// See [`Engine::reload_some_tables`](crate::Engine::reload_some_tables).

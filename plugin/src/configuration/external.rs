@@ -37,7 +37,8 @@ pub(super) fn read(
     problems: &mut Vec<Problem>,
 ) -> Vec<Source> {
     let section = Section::of(whole, "", "external", problems);
-    section.only(&["super_user", "registrar", "community"], problems);
+    // How often the files are looked at is the host's business.
+    section.only(&["super_user", "registrar", "community", "reload"], problems);
     let super_user = section.get("super_user").and_then(|value| uri(&section, "super_user", value, problems));
     let mut sources: Vec<Source> = Vec::new();
     for kind in [SourceKind::Registrar, SourceKind::Community] {

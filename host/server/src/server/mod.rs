@@ -9,6 +9,7 @@ mod generations;
 mod refusal;
 mod reload;
 mod settings;
+mod sources;
 mod store;
 mod tables;
 mod tickets;
@@ -189,6 +190,14 @@ impl Server {
         let stack = Stack::start(settings::stack(&configuration), stack_clock, joint.clone())
             .map_err(ServeError::Sip)?;
         joint.set_stack(stack.clone());
+        let names = configuration.plugin.given.sources.clone();
+        sources::announce(&engine, &names);
+        let announced = Arc::downgrade(&engine);
+        engine.on_change(move || {
+            if let Some(engine) = announced.upgrade() {
+                sources::announce(&engine, &names);
+            }
+        });
         let mut metrics = Metrics::default();
         metrics.add(answers);
         metrics.add(stack.clone());
