@@ -8,7 +8,7 @@ use crate::bindings::rollcall::plugin::identity::Failure;
 use crate::bindings::rules::exports::rollcall::plugin::identity as wit;
 use crate::bindings::rules::{IdentityRules, IdentityRulesPre};
 use crate::compiled::{self, Digest};
-use crate::generation::ComponentError;
+use crate::fit::ComponentError;
 use crate::limits::{EngineConfig, IdentityLimits};
 use crate::memory::Memory;
 use crate::metrics::{IdentityCounts, Metrics};

@@ -15,7 +15,10 @@ mod clock;
 mod commit;
 mod compiled;
 mod engine;
+mod failures;
+mod fault;
 mod figures;
+mod fit;
 mod flush;
 mod generation;
 mod identity_rules;
@@ -30,15 +33,22 @@ mod partition;
 mod registry;
 mod rehearsal;
 mod resume;
+mod retrace;
 mod runner;
+mod schemas;
 mod step;
+mod succession;
 mod tables;
+mod trial;
 
 pub use clock::{Clock, HostClock};
 pub use compiled::Digest;
 pub use engine::{Engine, StartError};
+pub use failures::FailedStep;
+pub use fault::Cause;
 pub use figures::{Series, Value};
-pub use generation::{ComponentError, Description};
+pub use fit::ComponentError;
+pub use generation::Description;
 pub use inspection::InspectError;
 pub use limits::{EngineConfig, IdentityLimits, StepLimits};
 pub use message::{
@@ -54,7 +64,9 @@ pub use rehearsal::{
     Recording, RecordingError, Replay, ReplayError, ReplayOptions, Report, Trace, Why, contents, replay,
 };
 pub use step::input::Kind;
+pub use succession::{GenerationInfo, GenerationState};
 pub use tables::{
     BrokenTable, Conflict, Problems, RowSink, Table, TableBuilder, TableGauges, TableOutcome, TableProblem,
     TableReport, TableSource,
 };
+pub use trial::RollBack;

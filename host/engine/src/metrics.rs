@@ -131,6 +131,14 @@ pub struct Metrics {
     pub deadlines: Counter,
     /// Steps ended by another limit.
     pub limits: Counter,
+    /// Steps whose verdict could not be honoured.
+    pub verdicts: Counter,
+    /// Times that the engine went back to an earlier component by command.
+    pub roll_backs: Counter,
+    /// Times that it did so by itself, because the new one had lost its trial.
+    pub withdrawals: Counter,
+    /// Times that it should have, but the earlier component could not be used any more.
+    pub roll_backs_refused: Counter,
     /// Steps that were run again because another writer had changed the partition.
     pub conflicts: Counter,
     /// Requests refused because too much work waited.
@@ -165,6 +173,10 @@ impl Metrics {
             traps: Counter::default(),
             deadlines: Counter::default(),
             limits: Counter::default(),
+            verdicts: Counter::default(),
+            roll_backs: Counter::default(),
+            withdrawals: Counter::default(),
+            roll_backs_refused: Counter::default(),
             conflicts: Counter::default(),
             busy: Counter::default(),
             commits: Counter::default(),

@@ -37,6 +37,9 @@ pub enum Command {
     Swap {
         /// The component (WebAssembly).
         file: PathBuf,
+        /// Only tell whether it could be swapped in.
+        #[arg(long)]
+        check: bool,
         /// Admin address of the server.
         #[arg(long)]
         admin: String,
@@ -50,6 +53,17 @@ pub enum Command {
     /// Have a running server look at the files of its tables. Tells of each table what became of it; exit code
     /// 1 if one was kept because its file is broken or gone.
     Reload {
+        /// Admin address of the server.
+        #[arg(long)]
+        admin: String,
+    },
+    /// Write the step behind a failure (`show failures`) to a file that `replay` reads. It holds personal data.
+    Failure {
+        /// Number of the failure.
+        id: u64,
+        /// The file; it must not be there yet.
+        #[arg(long)]
+        output: PathBuf,
         /// Admin address of the server.
         #[arg(long)]
         admin: String,
@@ -88,6 +102,8 @@ pub enum Shown {
     Health,
     /// The generations of the component that are kept.
     Generations,
+    /// Steps that failed lately, and why.
+    Failures,
     /// All metrics.
     Metrics,
     /// Which identity an address stands for, and whether it is listed.
@@ -108,6 +124,7 @@ impl Shown {
         match self {
             Self::Health => "/health",
             Self::Generations => "/generations",
+            Self::Failures => "/failures",
             Self::Metrics => "/metrics",
             Self::Identity => "/identity",
             Self::Presentity => "/presentity",

@@ -8,6 +8,7 @@ pub mod admin;
 pub mod client;
 pub mod command;
 pub mod configuration;
+pub mod failure_report;
 pub mod logging;
 pub mod metrics;
 pub mod readable;

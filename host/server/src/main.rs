@@ -21,9 +21,10 @@ fn main() -> ExitCode {
     match CommandLine::parse().command {
         Command::Serve { config } => serve(&config),
         Command::Check { config } => check(&config),
-        Command::Swap { file, admin } => run(swap(&file, &admin)),
+        Command::Swap { file, check, admin } => run(swap(&file, check, &admin)),
         Command::Rollback { admin } => run(remote::roll_back(&admin, &mut say)),
         Command::Reload { admin } => run(remote::reload(&admin, &mut say)),
+        Command::Failure { id, output, admin } => run(remote::failure(id, &output, &admin, &mut say)),
         Command::Show(show) => run(remote::show(&show, &mut say)),
     }
 }
@@ -85,9 +86,13 @@ fn run(call: impl Future<Output = Result<(), String>>) -> ExitCode {
     }
 }
 
-async fn swap(file: &Path, admin: &str) -> Result<(), String> {
+async fn swap(file: &Path, check: bool, admin: &str) -> Result<(), String> {
     let component = std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
-    remote::swap(component, admin, &mut say).await
+    if check {
+        remote::check(component, admin, &mut say).await
+    } else {
+        remote::swap(component, admin, &mut say).await
+    }
 }
 
 /// A reader that has gone away has seen enough, here and below.

@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use rollcall_server::admin::{
-    Admin, Control, Generation, Health, Reload, Reloaded, TableReload, Unanswered, start,
+    Admin, Candidate, Control, Failure, Generation, Health, Reload, Reloaded, State, TableReload, Unanswered,
+    start,
 };
 use rollcall_server::client::{self, Call};
 use rollcall_server::command::{Show, Shown};
@@ -40,6 +41,21 @@ impl Control for Fake {
     fn swap(&self, component: Vec<u8>) -> Result<Generation, Vec<String>> {
         self.swapping.lock().send(component.len()).unwrap();
         self.swapped.lock().recv_timeout(Duration::from_secs(20)).unwrap().map(|()| generation(2))
+    }
+
+    fn check(&self, component: Vec<u8>) -> Result<Candidate, Vec<String>> {
+        if component.is_empty() {
+            return Err(vec!["the file is empty".into(), "and short".into()]);
+        }
+        Ok(candidate())
+    }
+
+    fn failures(&self) -> Vec<Failure> {
+        vec![failure()]
+    }
+
+    fn failure(&self, id: u64) -> Option<bytes::Bytes> {
+        (id == 7).then(|| bytes::Bytes::from_static(b"a step"))
     }
 
     fn roll_back(&self) -> Result<Generation, Vec<String>> {
@@ -103,9 +119,53 @@ impl Control for Fake {
     }
 }
 
+fn candidate() -> Candidate {
+    Candidate {
+        name: "test".into(),
+        version: "2.0.0".into(),
+        digest: "00".into(),
+        reads_schemas: vec![1, 2],
+        writes_schema: 2,
+        way_back: false,
+    }
+}
+
+fn failure() -> Failure {
+    Failure {
+        id: 7,
+        generation: 1,
+        version: "1.0.0".into(),
+        cause: "trap".into(),
+        message: "unreachable".into(),
+        count: 1,
+        first: 1,
+        last: 1,
+        step: 3,
+        kind: "request".into(),
+        partition: None,
+        input: "PUBLISH sip:a@example.com".into(),
+        backtrace: vec!["plugin::publish".into()],
+        log: Vec::new(),
+        recorded: true,
+        repeats: Some(true),
+    }
+}
+
 fn generation(number: u64) -> Generation {
     let [name, version, digest] = ["plugin", "0.1.0", "00ff"].map(str::to_owned);
-    Generation { number, name, version, digest, identity_rules: None, running: true }
+    Generation {
+        number,
+        name,
+        version,
+        digest,
+        identity_rules: None,
+        running: true,
+        state: State::Running,
+        trial_until: None,
+        way_back: None,
+        withdrawn_at: None,
+        why: None,
+    }
 }
 
 struct Running {

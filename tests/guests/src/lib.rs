@@ -29,6 +29,8 @@ pub enum Edition {
     Second,
     /// Reads and writes schema 3 only.
     Estranged,
+    /// Traps in every step.
+    Fragile,
     /// Traps in `describe`.
     Mute,
     /// Never returns from `describe`.
@@ -41,6 +43,7 @@ impl Edition {
         let mark = match self {
             Edition::Second => "rollcall-edition:second..",
             Edition::Estranged => "rollcall-edition:estrange",
+            Edition::Fragile => "rollcall-edition:fragile.",
             Edition::Mute => "rollcall-edition:mute....",
             Edition::Endless => "rollcall-edition:endless.",
         };

@@ -6,7 +6,8 @@ use super::recording::{Ending, Item, RecordedComponent, Recording, RecordingErro
 use super::report::{Groups, Report};
 use super::rerun::rerun;
 use super::trace::{End, Trace};
-use crate::generation::{ComponentError, Fit, Generation, Runtime};
+use crate::fit::ComponentError;
+use crate::generation::{Compiled, Fit, Generation, Runtime};
 use crate::identity_rules::Rules;
 use crate::limits::EngineConfig;
 use crate::metrics::Metrics;
@@ -119,6 +120,7 @@ struct Stage<'a> {
     runtime: &'a Runtime,
     metrics: Metrics,
     options: &'a ReplayOptions<'a>,
+    compiled: Compiled,
     own: Own,
     candidate: Option<Candidate>,
 }
@@ -132,7 +134,8 @@ struct Candidate {
 impl<'a> Stage<'a> {
     fn new(runtime: &'a Runtime, options: &'a ReplayOptions<'a>) -> Result<Stage<'a>, ReplayError> {
         let metrics = Metrics::new();
-        let mut stage = Stage { runtime, metrics, options, own: Own::default(), candidate: None };
+        let compiled = Compiled::new(runtime, &options.config, options.component)?;
+        let mut stage = Stage { runtime, metrics, options, compiled, own: Own::default(), candidate: None };
         if let Some((configuration, sources)) = &options.chosen {
             let generation = stage.prepare(configuration)?;
             let none = Former { own: &Tables::default(), others: &Tables::default() };
@@ -152,7 +155,7 @@ impl<'a> Stage<'a> {
             _ => None,
         };
         let fit = Fit { configuration, schemas: &[], rules };
-        Ok(Generation::prepare(self.runtime, config, self.options.component, &fit)?)
+        Ok(Generation::prepare(self.runtime, config, &self.compiled, &fit)?)
     }
 
     fn play<R: Read>(

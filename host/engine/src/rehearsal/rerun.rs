@@ -9,7 +9,6 @@ use super::trace::{self, Call, Effects, End, Fault, FaultKind, Part, Trace};
 use crate::generation::{Generation, Runtime};
 use crate::message::{Document, Failure, Header, Outcome, Peer, Request, Response, Span, Transport};
 use crate::metrics::Metrics;
-use crate::runner::fault;
 use crate::step::current::Step;
 use crate::step::imports::StepError;
 use crate::step::input::{Hop, Input};
@@ -71,7 +70,9 @@ pub(crate) fn rerun(
     let step = instance.store.data_mut().step.take().and_then(Step::finish_again);
     let end = match &called {
         Ok(returned) => End::of(returned),
-        Err(error) => End::Failed(fault(instance.store.data().memory.refused, error)),
+        Err(error) => {
+            End::Failed(crate::fault::Fault::of_call(error, instance.store.data().memory.refused).in_trace())
+        }
     };
     if called.is_ok() {
         generation.give(instance);

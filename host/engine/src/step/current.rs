@@ -52,6 +52,8 @@ pub(crate) struct Step {
     pub now: u64,
     pub host_calls: u64,
     pub log_lines: u32,
+    /// What it has logged as errors, the first lines.
+    pub errors: Vec<String>,
     /// Identifies the step in the log.
     pub number: u64,
     ground: Ground,
@@ -69,11 +71,17 @@ struct Running {
     tables: Arc<Tables>,
     /// Whether the component has seen the step's time, so that it may not change any more.
     now_seen: bool,
-    /// Drawn when the step first asks for randomness.
+    /// Drawn when the step first asks for randomness: what began it, and where it stands.
+    seed: Option<[u8; 32]>,
     rng: Option<StdRng>,
     /// Notes what is read, if somebody wants to know.
     capture: Option<Box<Capture>>,
     held: Option<Held>,
+    /// The partition that the step has not entered yet, but did when it ran before; for one that runs once
+    /// more.
+    kept: Option<Held>,
+    /// Whether it runs once more.
+    once_more: bool,
     /// Whether the step only looks, so that its partition need not be kept in memory.
     looks: bool,
 }
@@ -82,8 +90,35 @@ impl Step {
     /// A step that runs in earnest.
     pub fn new(shared: Arc<Shared>, tables: Arc<Tables>, number: u64, now: u64) -> Step {
         let capture = shared.taps.begin();
-        let (now_seen, rng, held, looks) = (false, None, None, false);
-        Step::on(Ground::Live(Running { shared, tables, now_seen, rng, capture, held, looks }), number, now)
+        let running = Running {
+            shared,
+            tables,
+            now_seen: false,
+            seed: None,
+            rng: None,
+            capture,
+            held: None,
+            kept: None,
+            once_more: false,
+            looks: false,
+        };
+        Step::on(Ground::Live(running), number, now)
+    }
+
+    /// The same step from its beginning, in the partition that is not let go meanwhile, with the same time
+    /// and randomness, to note what it reads.
+    pub fn once_more(self, capture: Box<Capture>) -> Option<Step> {
+        let Ground::Live(before) = self.ground else { return None };
+        let running = Running {
+            now_seen: false,
+            rng: None,
+            capture: Some(capture),
+            held: None,
+            kept: before.held,
+            once_more: true,
+            ..before
+        };
+        Some(Step::on(Ground::Live(running), self.number, self.now))
     }
 
     /// A step that runs again.
@@ -93,7 +128,7 @@ impl Step {
     }
 
     fn on(ground: Ground, number: u64, now: u64) -> Step {
-        Step { stage: Stage::default(), now, host_calls: 0, log_lines: 0, number, ground }
+        Step { stage: Stage::default(), now, host_calls: 0, log_lines: 0, errors: Vec::new(), number, ground }
     }
 
     /// The step will only look at its partition.
@@ -105,7 +140,10 @@ impl Step {
 
     /// Whether the step only runs to see what it would do.
     pub fn rehearses(&self) -> bool {
-        matches!(self.ground, Ground::Recorded(_))
+        match &self.ground {
+            Ground::Live(running) => running.once_more,
+            Ground::Recorded(_) => true,
+        }
     }
 
     /// The partition in memory, once it is entered in earnest.
@@ -160,10 +198,11 @@ impl Step {
         match &mut self.ground {
             Ground::Live(running) => {
                 let registry = &running.shared.registry;
-                let held = if running.looks {
-                    registry.look(partition, self.now)?
-                } else {
-                    registry.hold(partition, self.now)?
+                let held = match running.kept.take_if(|kept| kept.key == *partition) {
+                    Some(kept) => kept,
+                    None if running.once_more => return Err(StepError::NoPartition),
+                    None if running.looks => registry.look(partition, self.now)?,
+                    None => registry.hold(partition, self.now)?,
                 };
                 if !running.now_seen {
                     self.now = self.now.max(held.last_now);
@@ -343,7 +382,8 @@ impl Step {
     pub fn random(&mut self, length: usize) -> Vec<u8> {
         match &mut self.ground {
             Ground::Live(running) => {
-                let rng = running.rng.get_or_insert_with(|| StdRng::from_rng(&mut rand::rng()));
+                let seed = running.seed.get_or_insert_with(rand::random);
+                let rng = running.rng.get_or_insert_with(|| StdRng::from_seed(*seed));
                 let mut bytes = vec![0; length];
                 rng.fill_bytes(&mut bytes);
                 if let Some(capture) = &mut running.capture {

@@ -23,6 +23,8 @@ const RANDOM_BYTES: u32 = 4096;
 /// Most bytes of one log line, message and fields together.
 const LOG_BYTES: usize = 4096;
 
+/// Log lines kept with a step that fails.
+const KEPT_ERRORS: usize = 4;
 /// Most figures that one step may say.
 const FIGURES: usize = 256;
 
@@ -285,6 +287,7 @@ impl wit::log::Host for StepState {
         message: String,
         fields: Vec<(String, String)>,
     ) -> Result<()> {
+        let mut errors = None;
         let rehearses = self.step.as_ref().is_some_and(Step::rehearses);
         let (number, lines) = match &mut self.step {
             Some(step) => {
@@ -292,11 +295,14 @@ impl wit::log::Host for StepState {
                 if step.host_calls > self.limits.host_calls {
                     return Err(StepError::HostCalls(self.limits.host_calls).into());
                 }
+                if level == wit::log::Level::Error && step.errors.len() < KEPT_ERRORS {
+                    errors = Some(&mut step.errors);
+                }
                 (step.number, &mut step.log_lines)
             }
             None => (0, &mut self.lifecycle_lines),
         };
-        if rehearses || !log_enabled(level) {
+        if rehearses || (!log_enabled(level) && errors.is_none()) {
             return Ok(());
         }
         *lines = lines.saturating_add(1);
@@ -316,6 +322,9 @@ impl wit::log::Host for StepState {
             text.push_str(value);
         }
         let message: String = message.chars().take(LOG_BYTES).collect();
+        if let Some(errors) = errors {
+            errors.push(format!("{message} {text}").trim_end().to_owned());
+        }
         match level {
             wit::log::Level::Error => tracing::error!(target: "plugin", step = number, "{message} {text}"),
             wit::log::Level::Warn => tracing::warn!(target: "plugin", step = number, "{message} {text}"),

@@ -19,6 +19,7 @@ mod posts;
 mod recording;
 mod reload;
 mod reload_model;
+mod roll_back;
 mod rows;
 mod sends;
 mod steps;

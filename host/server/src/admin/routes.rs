@@ -13,7 +13,7 @@ use serde_json::json;
 use tracing::{info, warn};
 
 use super::reply::{Reply, json_reply, not_allowed, refusal, reply};
-use super::{Control, Generation, questions};
+use super::{Control, Generation, failures, questions};
 
 /// Largest component, in bytes.
 const LARGEST_COMPONENT: usize = 64 << 20;
@@ -43,6 +43,8 @@ impl Routes {
             (&Method::GET, "/health") => self.health(),
             (&Method::GET, "/metrics") => self.metrics(),
             (&Method::GET, "/generations") => json_reply(StatusCode::OK, &self.control.generations()),
+            (&Method::GET, "/failures") => failures::list(&*self.control),
+            (&Method::GET, "/failure") => failures::recording(&*self.control, request.uri().query()),
             (&Method::GET, "/identity") => {
                 self.asked(request, |control, query| questions::about(control, "identity", query)).await
             }
@@ -57,12 +59,13 @@ impl Routes {
                 refusal(StatusCode::FORBIDDEN, "not for web pages")
             }
             (&Method::POST, "/swap") => self.swap(request).await,
+            (&Method::POST, "/check") => self.check(request).await,
             (&Method::POST, "/rollback") => self.roll_back().await,
             (&Method::POST, "/reload") => self.reload().await,
             (&Method::POST, "/clock/advance") => self.advance(request.uri().query()),
-            (_, "/health" | "/metrics" | "/generations") => not_allowed("GET"),
+            (_, "/health" | "/metrics" | "/generations" | "/failures" | "/failure") => not_allowed("GET"),
             (_, "/identity" | "/presentity" | "/presentities" | "/source" | "/sources") => not_allowed("GET"),
-            (_, "/swap" | "/rollback" | "/reload" | "/clock/advance") => not_allowed("POST"),
+            (_, "/swap" | "/check" | "/rollback" | "/reload" | "/clock/advance") => not_allowed("POST"),
             _ => refusal(StatusCode::NOT_FOUND, "no such path"),
         })
     }
@@ -93,23 +96,50 @@ impl Routes {
     }
 
     async fn swap(&self, request: Request<Incoming>) -> Reply {
+        match self.component(request).await {
+            Ok((turn, component)) => self.change(turn, |control| control.swap(component)).await,
+            Err(reply) => reply,
+        }
+    }
+
+    async fn check(&self, request: Request<Incoming>) -> Reply {
+        let (turn, component) = match self.component(request).await {
+            Ok(taken) => taken,
+            Err(reply) => return reply,
+        };
+        let control = Arc::clone(&self.control);
+        let checked = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            control.check(component)
+        });
+        match checked.await {
+            Ok(Ok(candidate)) => json_reply(StatusCode::OK, &candidate),
+            Ok(Err(problems)) => {
+                json_reply(StatusCode::UNPROCESSABLE_ENTITY, &json!({ "problems": problems }))
+            }
+            Err(error) => refusal(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
+        }
+    }
+
+    /// The component that a request brings, and the turn to load it.
+    async fn component(&self, request: Request<Incoming>) -> Result<(Turn, Vec<u8>), Reply> {
         if request.headers().get(CONTENT_TYPE) != Some(&WASM) {
-            return refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, "expected Content-Type: application/wasm");
+            let problem = "expected Content-Type: application/wasm";
+            return Err(refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, problem));
         }
         let Some(turn) = Turn::take(&self.changing) else {
-            return under_way();
+            return Err(under_way());
         };
         if request.body().size_hint().lower() > LARGEST_COMPONENT as u64 {
-            return too_large();
+            return Err(too_large());
         }
         let body = Limited::new(request.into_body(), LARGEST_COMPONENT).collect();
-        let component = match tokio::time::timeout(BODY_TIME, body).await {
-            Ok(Ok(body)) => Vec::from(body.to_bytes()),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => return too_large(),
-            Ok(Err(error)) => return refusal(StatusCode::BAD_REQUEST, &error.to_string()),
-            Err(_) => return refusal(StatusCode::REQUEST_TIMEOUT, "the component did not arrive in time"),
-        };
-        self.change(turn, |control| control.swap(component)).await
+        match tokio::time::timeout(BODY_TIME, body).await {
+            Ok(Ok(body)) => Ok((turn, Vec::from(body.to_bytes()))),
+            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
+            Ok(Err(error)) => Err(refusal(StatusCode::BAD_REQUEST, &error.to_string())),
+            Err(_) => Err(refusal(StatusCode::REQUEST_TIMEOUT, "the component did not arrive in time")),
+        }
     }
 
     async fn roll_back(&self) -> Reply {

@@ -118,6 +118,7 @@ impl lifecycle::Guest for Component {
     fn describe() -> Description {
         let (version, reads, writes) = match edition().trim_end_matches('.') {
             "rollcall-edition:plain" => ("1.0.0", vec![1], 1),
+            "rollcall-edition:fragile" => ("1.1.0", vec![1], 1),
             "rollcall-edition:second" => ("2.0.0", vec![1, 2], 2),
             "rollcall-edition:estrange" => ("3.0.0", vec![3], 3),
             "rollcall-edition:endless" => {
