@@ -16,7 +16,7 @@ use crate::limits::EngineConfig;
 use crate::message::{Document, Edge, Outcome, Request, SendId};
 use crate::metrics::{Gauges, Metrics};
 use crate::registry::Registry;
-use crate::rehearsal::Taps;
+use crate::rehearsal::{ShadowPlace, Taps};
 use crate::resume::{META_STOP, StopNote, pending, resume};
 use crate::runner::Shared;
 use crate::schemas;
@@ -117,6 +117,7 @@ impl Engine {
             figures: Figures::default(),
             taps: Taps::default(),
             recorder: Mutex::default(),
+            shadow: ShadowPlace::default(),
             current: ArcSwap::from_pointee(generation),
             failures: Failures::default(),
             sources: tables,
@@ -451,6 +452,7 @@ impl Engine {
         if let Some(recorder) = &*self.shared.recorder.lock() {
             recorder.end(true);
         }
+        self.shared.end_shadow();
         self.shared.background.stop();
         self.shared.succession.stop();
         self.join(Duty::Work);

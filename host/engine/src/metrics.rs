@@ -115,7 +115,7 @@ pub struct ShadowCounts {
     pub failed: Counter,
     /// Steps that came too fast.
     pub skipped: Counter,
-    /// Processor time of shadows, in microseconds.
+    /// Processor time of shadows, in nanoseconds.
     pub cpu: Counter,
 }
 
@@ -162,7 +162,7 @@ pub struct Metrics {
     /// Recordings; counted when one has ended.
     pub recording: RecordCounts,
     /// Shadows.
-    pub shadow: ShadowCounts,
+    pub shadow: Arc<ShadowCounts>,
 }
 
 impl Metrics {
@@ -188,7 +188,7 @@ impl Metrics {
             instances: Counter::default(),
             identity: Arc::default(),
             recording: RecordCounts::default(),
-            shadow: ShadowCounts::default(),
+            shadow: Arc::default(),
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::limits::EngineConfig;
 use crate::message::{Answer, Edge, Outgoing, SendId};
 use crate::metrics::Metrics;
 use crate::registry::{Held, Registry};
-use crate::rehearsal::{self, Ended, Recorder, Taps};
+use crate::rehearsal::{self, Ended, Recorder, ShadowPlace, Taps};
 use crate::retrace::Retraced;
 use crate::step::current::Step;
 use crate::step::imports::StepError;
@@ -68,6 +68,7 @@ pub(crate) struct Shared {
     pub taps: Taps,
     /// The recording under way.
     pub recorder: Mutex<Option<Arc<Recorder>>>,
+    pub shadow: ShadowPlace,
     pub current: ArcSwap<Generation>,
     pub succession: Succession,
     pub failures: Failures,
@@ -250,7 +251,11 @@ impl Shared {
         if let (Some(id), Some(step)) = (worth_recording, step)
             && let Some(Retraced { trace, again }) = self.retrace(occasion, fault, step)
         {
-            self.failures.record(id, Bytes::from(rehearsal::recording_of(&trace, occasion.generation)), again);
+            self.failures.record(
+                id,
+                Bytes::from(rehearsal::recording_of(&trace, occasion.generation)),
+                again,
+            );
         }
         Failed
     }

@@ -131,7 +131,7 @@ impl Shared {
     }
 
     /// Makes a component ready to follow the current one, with its tables.
-    pub fn prepare(&self, compiled: &Compiled) -> Result<Generation, ComponentError> {
+    fn prepare(&self, compiled: &Compiled) -> Result<Generation, ComponentError> {
         let stored = schemas::read(&*self.storage)?;
         let current = self.current.load_full();
         let fit = Fit {
@@ -151,11 +151,15 @@ impl Shared {
         Ok(generation)
     }
 
+    /// Makes a component ready as if it were to follow the current one now.
+    pub fn prepare_beside(&self, compiled: &Compiled) -> Result<Generation, ComponentError> {
+        let _one_at_a_time = self.succession.changing.lock();
+        self.prepare(compiled)
+    }
+
     /// See [`Engine::check`](crate::Engine::check).
     pub fn check(&self, component: &[u8]) -> Result<Description, ComponentError> {
-        let compiled = self.compile(component)?;
-        let _one_at_a_time = self.succession.changing.lock();
-        Ok(self.prepare(&compiled)?.description)
+        Ok(self.prepare_beside(&self.compile(component)?)?.description)
     }
 
     /// See [`Engine::swap`](crate::Engine::swap).
@@ -328,6 +332,7 @@ impl Shared {
     /// it is tried again at once.
     fn changed(&self, replaced: &Generation) {
         replaced.rest();
+        self.renew_shadow();
         self.background.hasten();
         let told = self.succession.told.lock().clone();
         if let Some(told) = told {
@@ -343,11 +348,12 @@ impl Shared {
         let former = Former { own: &own, others: &Tables::default() };
         let renewal = self.renew(&generation, &former, wanted);
         generation.tables.store(Arc::new(renewal.tables));
+        self.renew_shadow();
         renewal.reports
     }
 
     /// Gives a new generation, which is to follow the current one, its tables.
-    fn fill(&self, generation: &Generation, current: &Generation) -> Result<(), ComponentError> {
+    pub fn fill(&self, generation: &Generation, current: &Generation) -> Result<(), ComponentError> {
         let others = current.tables.load_full();
         let former = Former { own: &Tables::default(), others: &others };
         let renewal = self.renew(generation, &former, &|_| true).complete()?;

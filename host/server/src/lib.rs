@@ -13,6 +13,8 @@ pub mod logging;
 pub mod metrics;
 pub mod readable;
 pub mod remote;
+pub mod remote_rehearsal;
+pub mod replaying;
 pub mod run;
 pub mod server;
 pub mod signals;

@@ -6,11 +6,12 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
-use rollcall_server::command::{BAD_CONFIGURATION, Command, CommandLine};
+use rollcall_server::command::{BAD_CONFIGURATION, Command, CommandLine, NOT_RUN};
 use rollcall_server::configuration::{Configuration, Reading, Refusals};
-use rollcall_server::remote;
+use rollcall_server::replaying::{self, Verdict};
 use rollcall_server::run::RunError;
 use rollcall_server::server::{self, ServeError};
+use rollcall_server::{remote, remote_rehearsal};
 
 /// For its memory: with 100,000 subscriptions it kept 5 % less resident than the system's allocator and
 /// 13 % less than mimalloc, at the same processor time.
@@ -25,6 +26,17 @@ fn main() -> ExitCode {
         Command::Rollback { admin } => run(remote::roll_back(&admin, &mut say)),
         Command::Reload { admin } => run(remote::reload(&admin, &mut say)),
         Command::Failure { id, output, admin } => run(remote::failure(id, &output, &admin, &mut say)),
+        Command::Record(wish) => run(remote_rehearsal::record(&wish, &mut say)),
+        Command::Replay(wish) => match replaying::run(&wish, &mut say) {
+            Ok(Verdict::Same) => ExitCode::SUCCESS,
+            Ok(Verdict::Differs) => ExitCode::FAILURE,
+            Err(said) => {
+                complain(&said);
+                ExitCode::from(NOT_RUN)
+            }
+        },
+        Command::Shadow(wish) => run(remote_rehearsal::shadow(&wish, &mut say)),
+        Command::Promote { admin } => run(remote_rehearsal::promote(&admin, &mut say)),
         Command::Show(show) => run(remote::show(&show, &mut say)),
     }
 }

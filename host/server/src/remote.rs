@@ -195,7 +195,7 @@ fn is_empty(row: &Map<String, Value>) -> bool {
 }
 
 /// Changes the generation and tells which one runs then.
-async fn changed(admin: &str, target: &str, call: Call, say: &mut Say<'_>) -> Result<(), String> {
+pub(crate) async fn changed(admin: &str, target: &str, call: Call, say: &mut Say<'_>) -> Result<(), String> {
     let answer = asked(admin, target, call).await?;
     let Generation { number, name, version, digest, trial_until, way_back, .. } = parsed(admin, &answer)?;
     say(&format!("generation {number} runs: {name} {version} ({digest})\n"));
@@ -208,12 +208,12 @@ async fn changed(admin: &str, target: &str, call: Call, say: &mut Say<'_>) -> Re
     Ok(())
 }
 
-fn parsed<T: serde::de::DeserializeOwned>(admin: &str, answer: &str) -> Result<T, String> {
+pub(crate) fn parsed<T: serde::de::DeserializeOwned>(admin: &str, answer: &str) -> Result<T, String> {
     serde_json::from_str(answer).map_err(|error| format!("{admin}: no proper answer: {error}"))
 }
 
 /// What the server answers; its problems, a line each, if it refuses.
-async fn asked(admin: &str, target: &str, call: Call) -> Result<String, String> {
+pub(crate) async fn asked(admin: &str, target: &str, call: Call) -> Result<String, String> {
     let (status, body) = client::call(admin, target, call).await.map_err(|error| error.to_string())?;
     match status.is_success() {
         true => Ok(String::from_utf8_lossy(&body).into_owned()),
@@ -221,7 +221,7 @@ async fn asked(admin: &str, target: &str, call: Call) -> Result<String, String> 
     }
 }
 
-fn refused(admin: &str, status: hyper::StatusCode, body: &[u8]) -> String {
+pub(crate) fn refused(admin: &str, status: hyper::StatusCode, body: &[u8]) -> String {
     #[derive(Deserialize)]
     struct Refusal {
         problems: Vec<String>,

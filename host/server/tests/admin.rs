@@ -25,6 +25,52 @@ struct Fake {
     swapped: Mutex<Receiver<Result<(), Vec<String>>>>,
 }
 
+impl Rehearsal for Fake {
+    fn record(&self, wish: RecordWish) -> Result<u64, String> {
+        if wish.share < 0.5 { Err("under way".into()) } else { Ok(wish.seconds) }
+    }
+
+    fn next(&self, id: u64) -> Option<Piece> {
+        match id {
+            1 => Some(Piece::Bytes(bytes::Bytes::from_static(b"steps"))),
+            2 => Some(Piece::End),
+            _ => None,
+        }
+    }
+
+    fn end_recording(&self, id: u64) -> bool {
+        id == 1
+    }
+
+    fn shadow(&self, component: &[u8], share: f64) -> Result<Shadow, Vec<String>> {
+        if component.is_empty() {
+            return Err(vec!["the file is empty".into()]);
+        }
+        Ok(Shadow {
+            name: "a".into(),
+            version: "2".into(),
+            digest: "00".into(),
+            share,
+            since: 5,
+            skipped: 1,
+            cpu_seconds: 0.5,
+            report: rollcall_engine::Report::default(),
+        })
+    }
+
+    fn shadow_status(&self) -> Option<Shadow> {
+        None
+    }
+
+    fn end_shadow(&self) -> Option<Shadow> {
+        self.shadow(b"x", 0.25).ok()
+    }
+
+    fn promote(&self) -> Result<Generation, Vec<String>> {
+        Err(vec!["there is no shadow".into()])
+    }
+}
+
 impl Control for Fake {
     fn health(&self) -> Health {
         Health { ok: true, uptime: 3, generation: 1 }
@@ -78,6 +124,10 @@ impl Control for Fake {
         };
         let tables = vec![table("identities", Reloaded::Unchanged, vec![]), table("white", state, problems)];
         Some(Reload { ok: state != Reloaded::Kept, identity_rules: None, tables })
+    }
+
+    fn rehearsal(&self) -> &dyn Rehearsal {
+        self
     }
 
     fn inspect(&self, question: &str, argument: &str) -> Result<String, Unanswered> {

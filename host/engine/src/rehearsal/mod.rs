@@ -15,6 +15,7 @@ mod recording;
 mod replay;
 mod report;
 mod rerun;
+mod shadow;
 mod tap;
 mod trace;
 
@@ -26,6 +27,8 @@ pub(crate) use recording::one as recording_of;
 pub use recording::{Beginning, Ending, Item, RecordedComponent, Recording, RecordingError, Why};
 pub use replay::{Contents, Replay, ReplayError, ReplayOptions, contents, replay};
 pub use report::{Change, Example, Group, Report};
+pub(crate) use shadow::ShadowPlace;
+pub use shadow::{PromoteError, ShadowStatus};
 pub(crate) use tap::{Keeper, Taps};
 pub use trace::Trace;
 pub(crate) use trace::{Fault, FaultKind};

@@ -4,7 +4,7 @@
 
 use super::difference::{Difference, Side, name, shown};
 use super::trace::{Call, Message, Trace};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -16,7 +16,7 @@ const PAIRS: usize = 5;
 const HEADING: usize = 60;
 
 /// What became of steps that ran again.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
     /// Steps that ran again.
     pub steps: u64,
@@ -31,7 +31,7 @@ pub struct Report {
 }
 
 /// Differences of one kind.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Group {
     /// In how many steps.
     pub steps: u64,
@@ -48,7 +48,7 @@ pub struct Group {
 }
 
 /// How a place differs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Change {
     /// There is nothing any more.
@@ -62,7 +62,7 @@ pub enum Change {
 }
 
 /// A step that differs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Example {
     /// Its number.
     pub step: u64,

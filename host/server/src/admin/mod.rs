@@ -9,6 +9,7 @@ mod failures;
 mod listener;
 pub mod query;
 mod questions;
+pub mod rehearsal;
 mod reply;
 mod routes;
 
@@ -59,6 +60,9 @@ pub trait Control: Send + Sync + 'static {
 
     /// The recording of the step of one of them.
     fn failure(&self, id: u64) -> Option<Bytes>;
+
+    /// What concerns recordings and the shadow.
+    fn rehearsal(&self) -> &dyn rehearsal::Rehearsal;
 
     /// Asks the component; the answer is JSON, in a form of the component's.
     ///

@@ -9,11 +9,12 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
 use hyper::header::{CONTENT_TYPE, HeaderValue, ORIGIN};
 use hyper::{Method, Request, StatusCode};
+use serde::Serialize;
 use serde_json::json;
 use tracing::{info, warn};
 
 use super::reply::{Reply, json_reply, not_allowed, refusal, reply};
-use super::{Control, Generation, failures, questions};
+use super::{Control, Generation, failures, questions, rehearsal};
 
 /// Largest component, in bytes.
 const LARGEST_COMPONENT: usize = 64 << 20;
@@ -53,6 +54,7 @@ impl Routes {
             }
             (&Method::GET, "/presentities") => self.asked(request, questions::page).await,
             (&Method::GET, "/source") => self.asked(request, questions::source).await,
+            (&Method::GET, "/shadow") => rehearsal::shadow(self.control.rehearsal().shadow_status()),
             (&Method::GET, "/sources") => self.asked(request, questions::sources).await,
             // A page in the operator's browser can post to this address; it cannot help saying so.
             (&Method::POST, _) if request.headers().contains_key(ORIGIN) => {
@@ -62,10 +64,22 @@ impl Routes {
             (&Method::POST, "/check") => self.check(request).await,
             (&Method::POST, "/rollback") => self.roll_back().await,
             (&Method::POST, "/reload") => self.reload().await,
+            (&Method::POST, "/record") => rehearsal::record(&*self.control, request.uri().query()),
+            (&Method::POST, "/record/next") => rehearsal::next(&*self.control, request.uri().query()),
+            (&Method::POST, "/record/stop") => rehearsal::stop(&*self.control, request.uri().query()),
+            (&Method::POST, "/shadow") => self.shadow(request).await,
+            (&Method::POST, "/shadow/stop") => {
+                self.asked(request, |control, _| rehearsal::shadow(control.rehearsal().end_shadow())).await
+            }
+            (&Method::POST, "/promote") => self.promote().await,
             (&Method::POST, "/clock/advance") => self.advance(request.uri().query()),
             (_, "/health" | "/metrics" | "/generations" | "/failures" | "/failure") => not_allowed("GET"),
             (_, "/identity" | "/presentity" | "/presentities" | "/source" | "/sources") => not_allowed("GET"),
             (_, "/swap" | "/check" | "/rollback" | "/reload" | "/clock/advance") => not_allowed("POST"),
+            (_, "/record" | "/record/next" | "/record/stop" | "/shadow/stop" | "/promote") => {
+                not_allowed("POST")
+            }
+            (_, "/shadow") => not_allowed("GET, POST"),
             _ => refusal(StatusCode::NOT_FOUND, "no such path"),
         })
     }
@@ -103,6 +117,34 @@ impl Routes {
     }
 
     async fn check(&self, request: Request<Incoming>) -> Reply {
+        self.loaded(request, |control, component| control.check(component)).await
+    }
+
+    async fn shadow(&self, request: Request<Incoming>) -> Reply {
+        match rehearsal::shadow_share(request.uri().query()) {
+            Ok(share) => {
+                let load = move |control: &dyn Control, component: Vec<u8>| {
+                    control.rehearsal().shadow(&component, share)
+                };
+                self.loaded(request, load).await
+            }
+            Err(problem) => refusal(StatusCode::BAD_REQUEST, &problem),
+        }
+    }
+
+    async fn promote(&self) -> Reply {
+        match Turn::take(&self.changing) {
+            Some(turn) => self.change(turn, |control| control.rehearsal().promote()).await,
+            None => under_way(),
+        }
+    }
+
+    /// Does something with the component that a request brings, which is not to run in earnest.
+    async fn loaded<T: Serialize + Send + 'static>(
+        &self,
+        request: Request<Incoming>,
+        load: impl FnOnce(&dyn Control, Vec<u8>) -> Result<T, Vec<String>> + Send + 'static,
+    ) -> Reply {
         let (turn, component) = match self.component(request).await {
             Ok(taken) => taken,
             Err(reply) => return reply,
@@ -110,10 +152,10 @@ impl Routes {
         let control = Arc::clone(&self.control);
         let checked = tokio::task::spawn_blocking(move || {
             let _turn = turn;
-            control.check(component)
+            load(&*control, component)
         });
         match checked.await {
-            Ok(Ok(candidate)) => json_reply(StatusCode::OK, &candidate),
+            Ok(Ok(told)) => json_reply(StatusCode::OK, &told),
             Ok(Err(problems)) => {
                 json_reply(StatusCode::UNPROCESSABLE_ENTITY, &json!({ "problems": problems }))
             }

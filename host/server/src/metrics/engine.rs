@@ -3,12 +3,14 @@
 use std::fmt;
 use std::sync::Arc;
 
-use rollcall_engine::{Engine, Histogram, Kind, TableGauges};
+use rollcall_engine::{Engine, Histogram, Kind, Metrics, TableGauges};
 
 use super::{Page, Source};
 
 /// Microseconds in a second: Prometheus measures in seconds.
 const MICROS: f64 = 1e6;
+/// Nanoseconds in a second.
+const NANOS: f64 = 1e9;
 /// Milliseconds in a second.
 const MILLIS: f64 = 1e3;
 
@@ -37,6 +39,7 @@ impl Source for Arc<Engine> {
             rules.refusals.get(),
         )?;
         page.counter("identity_failures", "Calls of the site's own rules that failed", rules.failures.get())?;
+        rehearsals(page, counts)?;
         times(page, "step_seconds", "Time of a step", &counts.step_time)?;
         times(page, "commit_seconds", "Time until the commit of a step was durable", &counts.commit_time)?;
         let groups = &counts.group_size;
@@ -73,6 +76,24 @@ impl Source for Arc<Engine> {
         }
         Ok(())
     }
+}
+
+fn rehearsals(page: &mut Page<'_>, counts: &Metrics) -> fmt::Result {
+    let recorded = &counts.recording;
+    let result = |result: &str| [("result", result.to_owned())];
+    let steps = [(result("written"), recorded.written.get()), (result("left_out"), recorded.left_out.get())];
+    page.counters("recording_steps", "Steps of recordings that have ended", steps)?;
+    page.counter("recording_bytes", "Bytes of recordings that have ended", recorded.bytes.get())?;
+    let shadow = &counts.shadow;
+    let steps = [
+        (result("same"), shadow.same.get()),
+        (result("differs"), shadow.differs.get()),
+        (result("failed"), shadow.failed.get()),
+        (result("skipped"), shadow.skipped.get()),
+    ];
+    page.counters("shadow_steps", "Steps of shadows by what came of them", steps)?;
+    let seconds = shadow.cpu.get() as f64 / NANOS;
+    page.seconds("shadow_cpu_seconds", "Processor time of shadows", seconds)
 }
 
 fn tables(page: &mut Page<'_>, tables: &[TableGauges]) -> fmt::Result {

@@ -9,7 +9,9 @@ use rollcall_engine::{Clock, ComponentError, Digest, Engine, HostClock, InspectE
 use super::component;
 use super::edge::Joint;
 use super::generations;
+use super::rehearsal::Rehearsals;
 use super::reload::Reloader;
+use crate::admin::rehearsal::Rehearsal;
 use crate::admin::{Candidate, Control, Failure, Generation, Health, Reload, Unanswered};
 use crate::configuration::Configuration;
 use crate::metrics::Metrics;
@@ -20,6 +22,7 @@ pub(super) struct ServerControl {
     pub joint: Arc<Joint>,
     pub engine: Arc<Engine>,
     pub reloader: Arc<Reloader>,
+    pub rehearsals: Rehearsals,
     pub clock: Arc<HostClock>,
     pub metrics: Metrics,
 }
@@ -89,6 +92,10 @@ impl Control for ServerControl {
 
     fn reload(&self) -> Option<Reload> {
         self.reloader.reload()
+    }
+
+    fn rehearsal(&self) -> &dyn Rehearsal {
+        &self.rehearsals
     }
 
     fn inspect(&self, question: &str, argument: &str) -> Result<String, Unanswered> {

@@ -7,6 +7,7 @@ mod edge;
 mod folder;
 mod generations;
 mod refusal;
+mod rehearsal;
 mod reload;
 mod settings;
 mod sources;
@@ -31,10 +32,12 @@ use clock::StackClock;
 use control::ServerControl;
 use edge::Joint;
 use folder::Watch;
+use rehearsal::Rehearsals;
 use reload::Reloader;
 use store::Store;
 
 pub use component::check;
+pub use rehearsal::replayed_with;
 
 /// Longest wait for requests in hand, and for outcomes of requests sent, when the server stops.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -204,12 +207,14 @@ impl Server {
         metrics.add(Arc::clone(&engine));
         metrics.add(Process { started });
         let listen = configuration.admin.map(|admin| admin.listen);
+        let rehearsals = Rehearsals::new(Arc::clone(&engine), configuration.clone());
         let control = Arc::new(ServerControl {
             started,
             configuration,
             joint: Arc::clone(&joint),
             engine: Arc::clone(&engine),
             reloader: Arc::clone(&reloader),
+            rehearsals,
             clock,
             metrics,
         });
