@@ -10,6 +10,7 @@
 
 pub mod admin;
 pub mod check;
+pub mod command;
 pub mod config;
 pub mod endpoint;
 pub mod load;

@@ -22,6 +22,7 @@ mod reload_model;
 mod roll_back;
 mod rows;
 mod sends;
+mod shadow;
 mod steps;
 mod stop;
 mod tables;

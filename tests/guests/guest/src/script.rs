@@ -61,6 +61,12 @@ impl Run {
         assert!(!crate::edition().contains("fragile"), "too fragile for anything");
         let script = std::str::from_utf8(script).unwrap();
         for statement in script.split(separator).filter(|statement| !statement.is_empty()) {
+            // newer STATEMENT: what only the second edition does.
+            let statement = match statement.strip_prefix("newer ") {
+                Some(newer) if crate::edition().contains("second") => newer,
+                Some(_) => continue,
+                None => statement,
+            };
             let (word, rest) = statement.split_once(' ').unwrap_or((statement, ""));
             if !hostile_word(self, word) {
                 words::word(self, word, rest);

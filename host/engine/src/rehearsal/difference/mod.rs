@@ -399,3 +399,6 @@ fn verdict(end: &End) -> String {
         End::Failed(fault) => format!("fails: {}", fault.text.lines().next().unwrap_or_default()),
     }
 }
+
+#[cfg(test)]
+mod tests;
