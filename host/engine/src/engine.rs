@@ -62,7 +62,7 @@ enum Duty {
 /// A running plugin. Dropped without [`Engine::stop`], it ends as in a crash: relaxed writes of
 /// the last moments are lost, and the next start recovers.
 pub struct Engine {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     threads: Mutex<Vec<(Duty, JoinHandle<()>)>>,
     ended: Arc<AtomicBool>,
     stopped: Mutex<bool>,
@@ -116,6 +116,7 @@ impl Engine {
             succession: Succession::begin(&mut generation),
             figures: Figures::default(),
             taps: Taps::default(),
+            recorder: Mutex::default(),
             current: ArcSwap::from_pointee(generation),
             failures: Failures::default(),
             sources: tables,
@@ -446,6 +447,10 @@ impl Engine {
 
     /// Ends all threads.
     fn end(&self) {
+        // Its thread ends by itself: nobody waits for whoever reads the recording.
+        if let Some(recorder) = &*self.shared.recorder.lock() {
+            recorder.end(true);
+        }
         self.shared.background.stop();
         self.shared.succession.stop();
         self.join(Duty::Work);

@@ -317,6 +317,11 @@ impl Generation {
         self.freed.notify_one();
     }
 
+    /// What it was configured with.
+    pub fn configuration(&self) -> &str {
+        &self.configuration
+    }
+
     pub fn idle(&self) -> usize {
         self.pool.lock().idle.len()
     }

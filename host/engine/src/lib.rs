@@ -55,8 +55,14 @@ pub use message::{
     Answer, Document, Edge, Failure, Header, Outcome, Outgoing, Peer, Reply, Request, Response, SendId, Span,
     Transport,
 };
-pub use metrics::{ByKind, Counter, GROUP_BOUNDS, Gauges, Histogram, IdentityCounts, Metrics, TIME_BOUNDS};
-pub use rehearsal::Trace;
+pub use metrics::{
+    ByKind, Counter, GROUP_BOUNDS, Gauges, Histogram, IdentityCounts, Metrics, RecordCounts, ShadowCounts,
+    TIME_BOUNDS,
+};
+pub use rehearsal::{
+    Beginning, Change, Contents, Ending, Example, Group, Item, RecordError, RecordOptions, RecordedComponent,
+    Recording, RecordingError, Replay, ReplayError, ReplayOptions, Report, Trace, Why, contents, replay,
+};
 pub use step::input::Kind;
 pub use succession::{GenerationInfo, GenerationState};
 pub use tables::{

@@ -93,6 +93,32 @@ pub struct IdentityCounts {
     pub failures: Counter,
 }
 
+/// What came of recordings.
+#[derive(Default)]
+pub struct RecordCounts {
+    /// Steps in them.
+    pub written: Counter,
+    /// Steps left out because they came too fast.
+    pub left_out: Counter,
+    /// Bytes.
+    pub bytes: Counter,
+}
+
+/// What came of the steps that a shadow was to run.
+#[derive(Default)]
+pub struct ShadowCounts {
+    /// Steps that were the same.
+    pub same: Counter,
+    /// Steps that differ.
+    pub differs: Counter,
+    /// Steps that failed, and had not the first time.
+    pub failed: Counter,
+    /// Steps that came too fast.
+    pub skipped: Counter,
+    /// Processor time of shadows, in microseconds.
+    pub cpu: Counter,
+}
+
 /// Everything that the engine counts.
 pub struct Metrics {
     /// Steps that ended well.
@@ -133,6 +159,10 @@ pub struct Metrics {
     pub instances: Counter,
     /// Calls of the site's own identity rules.
     pub identity: Arc<IdentityCounts>,
+    /// Recordings; counted when one has ended.
+    pub recording: RecordCounts,
+    /// Shadows.
+    pub shadow: ShadowCounts,
 }
 
 impl Metrics {
@@ -157,6 +187,8 @@ impl Metrics {
             group_size: Histogram::new(&GROUP_BOUNDS),
             instances: Counter::default(),
             identity: Arc::default(),
+            recording: RecordCounts::default(),
+            shadow: ShadowCounts::default(),
         }
     }
 }

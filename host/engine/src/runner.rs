@@ -17,7 +17,7 @@ use crate::limits::EngineConfig;
 use crate::message::{Answer, Edge, Outgoing, SendId};
 use crate::metrics::Metrics;
 use crate::registry::{Held, Registry};
-use crate::rehearsal::{self, Ended, Taps};
+use crate::rehearsal::{self, Ended, Recorder, Taps};
 use crate::retrace::Retraced;
 use crate::step::current::Step;
 use crate::step::imports::StepError;
@@ -66,6 +66,8 @@ pub(crate) struct Shared {
     pub figures: Figures,
     /// Who is handed the traces of steps.
     pub taps: Taps,
+    /// The recording under way.
+    pub recorder: Mutex<Option<Arc<Recorder>>>,
     pub current: ArcSwap<Generation>,
     pub succession: Succession,
     pub failures: Failures,
@@ -230,7 +232,7 @@ impl Shared {
         let live = step.as_ref().and_then(Step::live);
         let entered = live.map(|live| live.key.clone());
         let partition = entered.as_ref().or(input.partition()).map(PartitionKey::as_str);
-        let place = fault.backtrace.first();
+        let place = fault.place();
         tracing::error!(step = number, kind = input.kind().name(), partition, place, error = %fault, "a step failed");
         let now = self.clock.now_ms();
         if fault.cause != Cause::Store {
@@ -248,7 +250,7 @@ impl Shared {
         if let (Some(id), Some(step)) = (worth_recording, step)
             && let Some(Retraced { trace, again }) = self.retrace(occasion, fault, step)
         {
-            self.failures.record(id, Bytes::from(trace.encode()), again);
+            self.failures.record(id, rehearsal::one(&trace, generation).into(), again);
         }
         Failed
     }

@@ -16,6 +16,7 @@ mod host;
 mod identity;
 mod inspection;
 mod posts;
+mod recording;
 mod reload;
 mod reload_model;
 mod roll_back;

@@ -106,7 +106,7 @@ fn verdict(run: Run) -> Verdict {
     }
     Verdict::Reply(Reply {
         status: run.status.unwrap_or(200),
-        reason: "OK".into(),
+        reason: run.reason.unwrap_or_else(|| "OK".into()),
         headers: run.headers,
         body: run.out.into_bytes(),
         to_tag: None,
