@@ -265,7 +265,10 @@ impl handler::Guest for Component {
 
     fn on_document(document: handler::Document) -> Result<(), String> {
         let mut result = Ok(());
-        with_presence(|presence, _| result = presence.on_document(&document.auid));
+        with_presence(|presence, imports| {
+            let handler::Document { auid, owner, path, content } = &document;
+            result = presence.on_document(imports, auid, owner.as_deref(), path, content.as_deref());
+        });
         result
     }
 
@@ -301,6 +304,8 @@ impl lifecycle::Guest for Component {
     }
 
     fn configure(json: String) -> Result<(), Vec<lifecycle::Problem>> {
+        // The host only sees that something is unreachable; this tells it where and why.
+        std::panic::set_hook(Box::new(|panic| log::write(log::Level::Error, &panic.to_string(), &[])));
         let told = |problem: crate::configuration::Problem| {
             let crate::configuration::Problem { key, message } = problem;
             lifecycle::Problem { key, message }

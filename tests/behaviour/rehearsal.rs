@@ -3,7 +3,7 @@
 use nix::sys::signal::Signal;
 use rollcall_component::COMPONENT;
 use rollcall_test_guests::replaced;
-use rollcall_tests::command::rollcall;
+use rollcall_tests::cli::rollcall;
 use rollcall_tests::process::{binary, signal};
 use rollcall_tests::server::user;
 use rollcall_tests::{Config, LIMIT, Phone, Pidf, Server};
@@ -98,11 +98,11 @@ fn recorded_traffic_is_replayed_the_same_and_otherwise() {
     std::fs::write(&other, replaced(&replaced(COMPONENT, "SIP-ETag", "SIP-Etax"), " id=\"", " iD=\""))
         .unwrap();
 
-    let replayed = rollcall(["replay", text(&recorded), "--component", text(&same)]);
+    let replayed = rollcall(&["replay", text(&recorded), "--component", text(&same)]);
     assert_eq!(replayed.code, Some(0), "{replayed:?}");
-    assert!(replayed.output.starts_with("0 of "), "{replayed:?}");
+    assert!(replayed.out.starts_with("0 of "), "{replayed:?}");
 
-    let replayed = rollcall(["replay", text(&recorded), "--component", text(&other)]);
+    let replayed = rollcall(&["replay", text(&recorded), "--component", text(&other)]);
     assert_eq!(replayed.code, Some(1), "{replayed:?}");
     for expected in [
         "PUBLISH answers: header SIP-ETag absent",
@@ -112,10 +112,10 @@ fn recorded_traffic_is_replayed_the_same_and_otherwise() {
         "PUBLISH sip:alice-",
         "- header SIP-ETag: ",
     ] {
-        assert!(replayed.output.contains(expected), "no {expected:?} in:\n{}", replayed.output);
+        assert!(replayed.out.contains(expected), "no {expected:?} in:\n{}", replayed.out);
     }
-    let told = rollcall(["replay", text(&recorded), "--component", text(&other), "--json"]);
-    let told: serde_json::Value = serde_json::from_str(&told.output).unwrap();
+    let told = rollcall(&["replay", text(&recorded), "--component", text(&other), "--json"]);
+    let told: serde_json::Value = serde_json::from_str(&told.out).unwrap();
     let (steps, differ) = (&told["report"]["steps"], &told["report"]["differ"]);
     assert!(steps.as_u64() > differ.as_u64() && differ.as_u64() > Some(50), "{told}");
     assert_eq!(told["complete"], true);
@@ -123,34 +123,33 @@ fn recorded_traffic_is_replayed_the_same_and_otherwise() {
     // With the configuration chosen, not taken from the recording: another answer, and no failure.
     let config = file(&server, "rollcall.toml");
     let replayed =
-        rollcall(["replay", text(&recorded), "--component", text(&same), "--config", text(&config)]);
+        rollcall(&["replay", text(&recorded), "--component", text(&same), "--config", text(&config)]);
     assert_eq!(replayed.code, Some(0), "{replayed:?}");
 
     // Cut off in the middle, as by a full disk.
     let bytes = std::fs::read(&recorded).unwrap();
     let cut = file(&server, "cut.rec");
     std::fs::write(&cut, &bytes[..bytes.len() / 2]).unwrap();
-    let replayed = rollcall(["replay", text(&cut), "--component", text(&same)]);
+    let replayed = rollcall(&["replay", text(&cut), "--component", text(&same)]);
     assert_eq!(replayed.code, Some(0), "{replayed:?}");
-    assert!(replayed.output.contains("the recording was cut off here"), "{replayed:?}");
-    assert!(!replayed.output.starts_with("0 of 0 "), "{replayed:?}");
+    assert!(replayed.out.contains("the recording was cut off here"), "{replayed:?}");
+    assert!(!replayed.out.starts_with("0 of 0 "), "{replayed:?}");
 }
 
 /// A recording is not written over another file, ends by its time, and tells what it lacks; what is none is told.
 #[test]
 fn a_recording_can_be_refused_listed_and_ended() {
     let server = Server::start(Config::new());
-    let admin = server.admin().0.to_string();
     let there = file(&server, "there.rec");
     std::fs::write(&there, "mine").unwrap();
-    let refused = rollcall(["record", "--output", text(&there), "--admin", &admin]);
+    let refused = server.rollcall(&["record", "--output", text(&there)]);
     assert_eq!((refused.code, std::fs::read_to_string(&there).unwrap().as_str()), (Some(1), "mine"));
 
     let first = file(&server, "first.rec");
     let recording = Recording::begin(&server, &first, &["--seconds", "2", "--share", "0.5"]);
-    let second = rollcall(["record", "--output", text(&file(&server, "second.rec")), "--admin", &admin]);
+    let second = server.rollcall(&["record", "--output", text(&file(&server, "second.rec"))]);
     assert_eq!(second.code, Some(1));
-    assert!(second.problems.contains("a recording is under way"), "{second:?}");
+    assert!(second.err.contains("a recording is under way"), "{second:?}");
     assert!(!file(&server, "second.rec").exists());
     assert!(recording.end().contains("ended by its time"));
     for query in ["share=0", "share=2", "seconds=0", "limit=x", "share=1&share=1", "file=/etc/x"] {
@@ -159,13 +158,13 @@ fn a_recording_can_be_refused_listed_and_ended() {
     assert_eq!(server.admin().call("GET", "/record").0, 405);
     assert_eq!(server.admin().call("POST", "/record/next?id=77").0, 404);
 
-    let listed = rollcall(["replay", text(&first), "--json"]);
+    let listed = rollcall(&["replay", text(&first), "--json"]);
     assert_eq!(listed.code, Some(0), "{listed:?}");
-    assert!(listed.output.contains("\"complete\":true"), "{listed:?}");
+    assert!(listed.out.contains("\"complete\":true"), "{listed:?}");
     for (recording, component) in [(&there, "x"), (&file(&server, "none.rec"), "x"), (&first, "none.wasm")] {
-        let replayed = rollcall(["replay", text(recording), "--component", component]);
-        assert_eq!((replayed.code, replayed.output.as_str()), (Some(2), ""), "{replayed:?}");
-        assert!(!replayed.problems.is_empty());
+        let replayed = rollcall(&["replay", text(recording), "--component", component]);
+        assert_eq!((replayed.code, replayed.out.as_str()), (Some(2), ""), "{replayed:?}");
+        assert!(!replayed.err.is_empty());
     }
 }
 

@@ -2,15 +2,14 @@
 
 use rollcall_component::COMPONENT;
 use rollcall_test_guests::{Edition, GUEST, replaced};
-use rollcall_tests::command::{Ended, rollcall};
+use rollcall_tests::cli::Said;
 use rollcall_tests::server::user;
 use rollcall_tests::{Config, Phone, Pidf, Server};
 use std::path::Path;
 use std::time::Duration;
 
-fn shadow(server: &Server, arguments: &[&str]) -> Ended {
-    let admin = server.admin().0.to_string();
-    rollcall([&["shadow"], arguments, &["--admin", &admin]].concat())
+fn shadow(server: &Server, arguments: &[&str]) -> Said {
+    server.rollcall(&[&["shadow"], arguments].concat())
 }
 
 /// Has a component run as a shadow of all steps.
@@ -20,7 +19,7 @@ fn cast(server: &Server, component: &[u8]) {
     std::fs::write(&file, component).unwrap();
     let begun = shadow(server, &[text(&file), "--share", "1"]);
     assert_eq!(begun.code, Some(0), "{begun:?}");
-    assert!(begun.output.starts_with("a shadow runs: "), "{begun:?}");
+    assert!(begun.out.starts_with("a shadow runs: "), "{begun:?}");
 }
 
 fn text(path: &Path) -> &str {
@@ -65,7 +64,7 @@ fn a_shadow_is_compared_and_promoted() {
     traffic(&server, 10);
     dealt(&server, 60.0);
     let told = shadow(&server, &["--status"]);
-    assert!(told.output.contains("\n0 of "), "{told:?}");
+    assert!(told.out.contains("\n0 of "), "{told:?}");
     assert_eq!((steps(&server, "differs"), steps(&server, "failed")), (0.0, 0.0));
 
     let before = steps(&server, "same");
@@ -73,7 +72,7 @@ fn a_shadow_is_compared_and_promoted() {
     traffic(&server, 10);
     dealt(&server, before + 60.0);
     let ended = shadow(&server, &["--stop"]);
-    assert!(ended.output.contains("PUBLISH answers: header SIP-ETag absent"), "{ended:?}");
+    assert!(ended.out.contains("PUBLISH answers: header SIP-ETag absent"), "{ended:?}");
     assert!(steps(&server, "differs") >= 20.0);
     assert!(server.admin().metrics().sum("rollcall_shadow_cpu_seconds_total", &[]).unwrap() > 0.0);
     assert_eq!(shadow(&server, &["--stop"]).code, Some(1));
@@ -81,10 +80,9 @@ fn a_shadow_is_compared_and_promoted() {
     // One that differs in nothing that matters, so that the harness goes on to understand it.
     cast(&server, &replaced(COMPONENT, "library/core/src", "library/CORE/src"));
     traffic(&server, 2);
-    let admin = server.admin().0.to_string();
-    let promoted = rollcall(["promote", "--admin", &admin]);
+    let promoted = server.rollcall(&["promote"]);
     assert_eq!(promoted.code, Some(0), "{promoted:?}");
-    assert!(promoted.output.starts_with("generation 2 runs: "), "{promoted:?}");
+    assert!(promoted.out.starts_with("generation 2 runs: "), "{promoted:?}");
     assert_eq!(server.admin().call("GET", "/shadow").0, 404);
     traffic(&server, 2);
 }
@@ -120,8 +118,8 @@ fn a_hostile_shadow_is_not_noticed() {
     std::fs::write(&refused, Edition::Estranged.component()).unwrap();
     let refused = shadow(&server, &[text(&refused)]);
     assert_eq!(refused.code, Some(1));
-    assert!(refused.problems.contains("schema"), "{refused:?}");
+    assert!(refused.err.contains("schema"), "{refused:?}");
     let ended = shadow(&server, &["--stop"]);
-    assert!(ended.output.contains("fails: "), "{ended:?}");
+    assert!(ended.out.contains("fails: "), "{ended:?}");
     run("enter p1\nget a");
 }

@@ -78,6 +78,13 @@ impl Fault {
         Fault { cause, message, backtrace: functions(error) }
     }
 
+    /// The function that has failed: the innermost one that is not of the language's own machinery.
+    pub fn place(&self) -> Option<&str> {
+        let own =
+            |name: &&String| ["core::", "std::", "alloc::", "__rust"].iter().all(|p| !name.starts_with(p));
+        self.backtrace.iter().find(own).or(self.backtrace.first()).map(String::as_str)
+    }
+
     /// As the trace of the step has it.
     pub fn in_trace(&self) -> rehearsal::Fault {
         let kind = match self.cause {

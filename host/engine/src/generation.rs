@@ -183,7 +183,13 @@ impl Generation {
     ) -> Result<Generation, ComponentError> {
         let pre = compiled.pre.clone();
         let rules = fit.rules.clone();
-        let mut canary = instantiate(runtime, &pre, rules.clone()).map_err(trapped("instantiation"))?;
+        let mut canary = instantiate(runtime, &pre, rules.clone()).map_err(|error| {
+            // Types of exports are looked at only now.
+            match error.is::<wasmtime::Trap>() {
+                true => trapped("instantiation")(error),
+                false => ComponentError::Interface(format!("{error:#}")),
+            }
+        })?;
         canary.arm(runtime);
         let lifecycle = canary.plugin.rollcall_plugin_lifecycle();
         let description = lifecycle.call_describe(&mut canary.store).map_err(trapped("describe"))?;

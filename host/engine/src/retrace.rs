@@ -30,7 +30,8 @@ impl Shared {
         let timer = self.begin(&mut step, input).ok()??;
         let mut instance = generation.apart(&self.runtime).ok()?;
         instance.store.data_mut().step = Some(step);
-        instance.arm(&self.runtime);
+        // Its sender waits for the answer, and others for the partition: half the time has to do.
+        instance.arm_rest(&self.runtime, self.config.limits.deadline / 2);
         let started = Instant::now();
         let called = input.call(&instance.plugin, &mut instance.store, timer.as_ref());
         let took = started.elapsed();

@@ -233,7 +233,7 @@ impl Shared {
         let live = step.as_ref().and_then(Step::live);
         let entered = live.map(|live| live.key.clone());
         let partition = entered.as_ref().or(input.partition()).map(PartitionKey::as_str);
-        let place = fault.backtrace.first();
+        let place = fault.place();
         tracing::error!(step = number, kind = input.kind().name(), partition, place, error = %fault, "a step failed");
         let now = self.clock.now_ms();
         if fault.cause != Cause::Store {
@@ -251,11 +251,7 @@ impl Shared {
         if let (Some(id), Some(step)) = (worth_recording, step)
             && let Some(Retraced { trace, again }) = self.retrace(occasion, fault, step)
         {
-            self.failures.record(
-                id,
-                Bytes::from(rehearsal::recording_of(&trace, occasion.generation)),
-                again,
-            );
+            self.failures.record(id, rehearsal::one(&trace, generation).into(), again);
         }
         Failed
     }

@@ -10,6 +10,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use rollcall_server::admin::rehearsal::{Piece, RecordWish, Rehearsal, Shadow};
 use rollcall_server::admin::{
     Admin, Candidate, Control, Failure, Generation, Health, Reload, Reloaded, State, TableReload, Unanswered,
     start,
@@ -292,6 +293,44 @@ fn what_is_not_there_is_refused() {
     }
     let wide = format!("GET /health HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(20_000));
     assert_eq!(server.ask(&wide).0, 431);
+}
+
+#[test]
+fn recordings_and_shadows_are_asked_for_in_their_own_words() {
+    let server = running(None);
+    for (target, status, expected) in [
+        ("/record?share=0.5&seconds=60", 200, "{\"id\":60}"),
+        ("/record", 200, "{\"id\":86400}"),
+        ("/record?share=0.1", 409, "{\"problems\":[\"under way\"]}"),
+        ("/record?share=NaN", 400, ""),
+        ("/record?seconds=86401", 400, ""),
+        ("/record?output=/etc/passwd", 400, ""),
+        ("/record/next?id=1", 200, "steps"),
+        ("/record/next?id=2", 204, ""),
+        ("/record/next?id=3", 404, ""),
+        ("/record/next", 400, ""),
+        ("/record/stop?id=1", 200, "{\"ok\":true}"),
+        ("/record/stop?id=2", 404, ""),
+        ("/shadow", 415, ""),
+        ("/shadow?share=0", 400, ""),
+        ("/promote", 422, "{\"problems\":[\"there is no shadow\"]}"),
+    ] {
+        let request = format!("POST {target} HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n");
+        let (code, answer) = server.ask(&request);
+        assert_eq!(code, status, "{target}");
+        assert!(expected.is_empty() || body(&answer).trim_end() == expected, "{target}: {answer}");
+    }
+    assert_eq!(server.get("/shadow").0, 404);
+    let shadow = "POST /shadow?share=0.2 HTTP/1.1\r\nHost: a\r\nContent-Type: application/wasm\r\n\
+        Content-Length: 4\r\n\r\n\0asm";
+    let (status, answer) = server.ask(shadow);
+    let told: Shadow = serde_json::from_str(body(&answer)).unwrap();
+    assert_eq!((status, told.share, told.version.as_str()), (200, 0.2, "2"));
+    let (status, answer) = server.ask("POST /shadow/stop HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n");
+    assert_eq!((status, body(&answer).contains("\"share\":0.25")), (200, true), "{answer}");
+    for target in ["/record", "/record/next?id=1", "/promote", "/shadow/stop"] {
+        assert_eq!(server.get(target).0, 405, "{target}");
+    }
 }
 
 #[test]

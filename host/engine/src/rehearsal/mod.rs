@@ -23,7 +23,7 @@ pub(crate) use capture::{Capture, Ended};
 pub(crate) use recorded::Recorded;
 pub(crate) use recorder::Recorder;
 pub use recorder::{RecordError, RecordOptions};
-pub(crate) use recording::one as recording_of;
+pub(crate) use recording::one;
 pub use recording::{Beginning, Ending, Item, RecordedComponent, Recording, RecordingError, Why};
 pub use replay::{Contents, Replay, ReplayError, ReplayOptions, contents, replay};
 pub use report::{Change, Example, Group, Report};

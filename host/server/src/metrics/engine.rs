@@ -25,6 +25,17 @@ impl Source for Arc<Engine> {
         page.counter("traps", "Steps ended by a trap of the component", counts.traps.get())?;
         page.counter("deadline_misses", "Steps ended by their deadline", counts.deadlines.get())?;
         page.counter("limit_hits", "Steps ended by another limit", counts.limits.get())?;
+        page.counter("bad_verdicts", "Steps whose verdict could not be honoured", counts.verdicts.get())?;
+        page.counters(
+            "roll_backs",
+            "Returns to an earlier component, by whom; those that could not be made",
+            [
+                ("command", &counts.roll_backs),
+                ("itself", &counts.withdrawals),
+                ("refused", &counts.roll_backs_refused),
+            ]
+            .map(|(by, count)| ([("by", by.to_owned())], count.get())),
+        )?;
         page.counter("conflicts", "Steps run again after a conflict", counts.conflicts.get())?;
         page.counter("busy", "Requests refused because too much waited", counts.busy.get())?;
         page.counter("commits", "Durable commits", counts.commits.get())?;

@@ -17,8 +17,8 @@ use bindings::exports::rollcall::plugin::lifecycle::{
     Description, Problem, RecordKind, Row, RowProblem, TableEntry,
 };
 use bindings::exports::rollcall::plugin::{handler, lifecycle};
-use bindings::rollcall::plugin::storage;
 use bindings::rollcall::plugin::types::{Request, Span};
+use bindings::rollcall::plugin::{log, storage};
 use script::Run;
 
 /// Generated code: it crosses the boundary with raw pointers, which safe Rust cannot.
@@ -106,8 +106,11 @@ fn verdict(run: Run) -> Verdict {
     }
     Verdict::Reply(Reply {
         status: run.status.unwrap_or(200),
-        reason: "OK".into(),
-        headers: run.headers,
+        reason: run.reason.unwrap_or_else(|| "OK".into()),
+        headers: match run.headers.is_empty() && !run.out.is_empty() {
+            true => b"Content-Type: text/plain\r\n".to_vec(),
+            false => run.headers,
+        },
         body: run.out.into_bytes(),
         to_tag: None,
         contact: None,
@@ -143,6 +146,7 @@ impl lifecycle::Guest for Component {
     }
 
     fn configure(json: String) -> Result<(), Vec<Problem>> {
+        std::panic::set_hook(Box::new(|panic| log::write(log::Level::Error, &panic.to_string(), &[])));
         if json.contains("trap") {
             panic!("told to");
         }

@@ -13,6 +13,8 @@ pub struct Run {
     pub forward: Option<(String, Vec<u8>)>,
     /// Status to answer with, if not 200.
     pub status: Option<u16>,
+    /// Reason phrase to answer with, if not "OK".
+    pub reason: Option<String>,
     /// Header lines to answer with.
     pub headers: Vec<u8>,
     /// Why a document is not taken.
