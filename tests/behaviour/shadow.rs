@@ -121,5 +121,5 @@ fn a_hostile_shadow_is_not_noticed() {
     assert!(refused.err.contains("schema"), "{refused:?}");
     let ended = shadow(&server, &["--stop"]);
     assert!(ended.out.contains("fails: "), "{ended:?}");
-    run("enter p1\nget a");
+    run("enter p1\nput a y");
 }
