@@ -175,7 +175,7 @@ fn a_component_that_fails_is_told_with_its_failure() {
         host.run("enter p\nspins");
     });
     // Its words are others.
-    let other = with_text("relaxed_delete", "relaxed_DELETE");
+    let other = with_text("told to", "TOLD TO");
     assert_eq!(report(&recording, &other).differ, 0);
     let config =
         EngineConfig { limits: rollcall_engine::StepLimits { host_calls: 2, ..quiet().limits }, ..quiet() };
