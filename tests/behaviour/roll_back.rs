@@ -86,6 +86,7 @@ fn what_failed_is_told_with_its_functions_and_its_step() {
         "request: TEST sip:alice",
         ", partition p\n",
         "rollcall_test_guest::hostile::traps",
+        "it logged: panicked at ",
         "rollcall failure 1 --output FILE",
     ] {
         assert!(shown.contains(part), "{part:?} in:\n{shown}");

@@ -80,8 +80,9 @@ impl Fault {
 
     /// The function that has failed: the innermost one that is not of the language's own machinery.
     pub fn place(&self) -> Option<&str> {
-        let own =
-            |name: &&String| ["core::", "std::", "alloc::", "__rust"].iter().all(|p| !name.starts_with(p));
+        // What has no name stands between the component and the host.
+        let others = ["core::", "std::", "alloc::", "__rust", "function "];
+        let own = |name: &&String| others.iter().all(|other| !name.starts_with(other));
         self.backtrace.iter().find(own).or(self.backtrace.first()).map(String::as_str)
     }
 

@@ -301,15 +301,14 @@ impl Generation {
     }
 
     /// Makes as many instances as another generation has, so that no step has to wait for one to be made
-    /// when it takes over.
-    pub fn warm(&self, runtime: &Runtime, other: &Generation) -> Result<(), ComponentError> {
+    /// when it takes over. Those that cannot be made now are made when they are needed.
+    pub fn warm(&self, runtime: &Runtime, other: &Generation) {
         let wanted = other.pool.lock().alive.min(self.most);
         while self.pool.lock().alive < wanted {
-            let instance = self.instance(runtime)?;
+            let Ok(instance) = self.instance(runtime) else { return };
             self.pool.lock().alive += 1;
             self.give(instance);
         }
-        Ok(())
     }
 
     /// Keeps instances again: it is about to be in force.

@@ -174,7 +174,7 @@ impl Shared {
         let generation = self.prepare(compiled)?;
         let description = generation.description.clone();
         let running = self.current.load_full();
-        generation.warm(&self.runtime, &running)?;
+        generation.warm(&self.runtime, &running);
         schemas::note(&*self.storage, &description)?;
         if !running.description.reads_schemas.contains(&description.writes_schema) {
             tracing::warn!(
@@ -207,7 +207,7 @@ impl Shared {
         };
         let generation = current.with_rules(&self.runtime, rules)?;
         self.fill(&generation, &current)?;
-        generation.warm(&self.runtime, &current)?;
+        generation.warm(&self.runtime, &current);
         match &digest {
             Some(digest) => tracing::info!(%digest, "identity rules swapped"),
             None => tracing::info!("identity rules taken away"),
@@ -324,7 +324,7 @@ impl Shared {
         }
         earlier.tables.store(Arc::new(renewal.tables));
         earlier.wake();
-        earlier.warm(&self.runtime, &self.current.load())?;
+        earlier.warm(&self.runtime, &self.current.load());
         Ok(())
     }
 

@@ -77,7 +77,7 @@ impl Control for ServerControl {
     fn roll_back(&self) -> Result<Generation, Vec<String>> {
         match self.engine.roll_back() {
             Ok(Some(_)) => self.running(),
-            Ok(None) => Err(vec!["there is no earlier generation".to_owned()]),
+            Ok(None) => Err(generations::nothing_earlier(&self.engine)),
             Err(error) => Err(self.problems(error)),
         }
     }

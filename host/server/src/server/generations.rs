@@ -14,6 +14,17 @@ pub(super) fn running(engine: &Engine) -> u64 {
     engine.generations().first().map_or(0, |generation| generation.number)
 }
 
+/// Why there is nothing to go back to.
+pub(super) fn nothing_earlier(engine: &Engine) -> Vec<String> {
+    let withdrawn = known(engine).into_iter().find(|generation| generation.state == State::Withdrawn);
+    let mut told = vec!["there is no earlier generation".to_owned()];
+    told.extend(withdrawn.map(|Generation { number, name, version, why, .. }| {
+        let why = why.unwrap_or_default();
+        format!("the server went back from generation {number} ({name} {version}) by itself: {why}; swap it in to try it again")
+    }));
+    told
+}
+
 fn told(info: GenerationInfo) -> Generation {
     let mut generation = Generation {
         number: info.number,

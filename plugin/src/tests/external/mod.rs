@@ -1,9 +1,11 @@
 //! Presence from outside.
 
+mod always;
 mod backend;
 #[allow(dead_code)]
 #[path = "../../../examples/calendar.rs"]
 pub mod calendar;
+mod circles;
 mod community;
 mod demand;
 mod directory;
@@ -11,6 +13,7 @@ mod learning;
 mod ledger;
 mod loop_guard;
 mod peers_model;
+mod privacy;
 mod registrar;
 mod stage;
 mod third_kind;

@@ -42,7 +42,8 @@ struct Component;
 
 impl handler::Guest for Component {
     fn on_request(request: Request) -> Verdict {
-        let mut run = Run { method: text(&request, request.method), ..Run::default() };
+        let over_sip = !request.headers.is_empty();
+        let mut run = Run { method: text(&request, request.method), over_sip, ..Run::default() };
         run.lines(text(&request, request.body).as_bytes());
         verdict(run)
     }
@@ -107,7 +108,7 @@ fn verdict(run: Run) -> Verdict {
     Verdict::Reply(Reply {
         status: run.status.unwrap_or(200),
         reason: run.reason.unwrap_or_else(|| "OK".into()),
-        headers: match run.headers.is_empty() && !run.out.is_empty() {
+        headers: match run.over_sip && run.headers.is_empty() && !run.out.is_empty() {
             true => b"Content-Type: text/plain\r\n".to_vec(),
             false => run.headers,
         },

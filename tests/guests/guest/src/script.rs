@@ -24,6 +24,8 @@ pub struct Run {
     pub outcome: String,
     /// The method of the request.
     pub method: String,
+    /// Whether the request has header lines, so that its answer needs them too.
+    pub over_sip: bool,
     /// Whether the script came from outside, not from within another one.
     pub outermost: bool,
 }

@@ -4,6 +4,7 @@ mod credentials;
 mod dialog;
 mod ends;
 mod failures;
+mod model;
 mod recovery;
 
 use crate::configuration::Configuration;
@@ -15,7 +16,7 @@ use crate::presentation::Part;
 use crate::sip::message::Peer;
 use crate::sip::owned::OwnedMessage;
 use crate::step::Step;
-use crate::testing::Sent;
+use crate::testing::{Cost, Sent};
 use crate::tests::scene::{ALICE, Answer, Scene, header};
 
 /// Where the first target is.
@@ -42,6 +43,8 @@ pub fn document(note: &str) -> String {
 /// The presence server, and a source that does what the test says.
 pub struct Far {
     pub scene: Scene,
+    /// What the latest NOTIFY cost.
+    pub cost: Cost,
 }
 
 /// A SUBSCRIBE that the source got.
@@ -79,9 +82,14 @@ impl Ask {
 }
 
 impl Far {
+    /// Nobody is watched yet.
+    pub fn on(scene: Scene) -> Self {
+        Self { scene, cost: Cost::default() }
+    }
+
     /// Alice is watched, and the first SUBSCRIBE is on its way.
     pub fn new(configuration: &str) -> Self {
-        let mut far = Self { scene: Scene::new(configuration) };
+        let mut far = Self::on(Scene::new(configuration));
         far.scene.watch("bob");
         far.settle();
         far
@@ -207,6 +215,7 @@ impl Far {
              {contact}{lines}{media}\n{body}"
         );
         let answer = self.scene.request_from(&text, Peer { address: from, trusted: false }).unwrap();
+        self.cost = self.scene.cost;
         self.settle();
         answer
     }
