@@ -26,6 +26,8 @@ fn the_same_component_as_a_shadow_does_the_same() {
     }
     let status = after(&host, 50);
     assert_eq!((status.report.steps, status.report.differ, status.skipped), (50, 0, 0), "{}", status.report);
+    host.edge.wait_for_sends(50);
+    host.settle();
     assert_eq!(host.edge.sends().len(), 50, "what the shadow sends leaves");
     assert_eq!(host.get("p0", "a"), "8", "what the shadow writes is there");
     assert!(status.cpu > Duration::ZERO);
