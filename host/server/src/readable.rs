@@ -99,13 +99,19 @@ fn objects(text: &mut String, indent: usize, elements: &[Value]) {
 
 /// The value of a member. One that is an instant by its name, in milliseconds since 1970, becomes a date.
 fn member(name: &str, value: &Value) -> String {
-    /// The end of the year 9999.
-    const LAST: u64 = 253_402_300_799_999;
     let instant = matches!(name, "now" | "created" | "expires") || name.ends_with("_since");
     match value.as_u64().filter(|_| instant) {
-        Some(ms @ 1..=LAST) => httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_millis(ms)),
+        Some(ms @ 1..=LAST) => date(ms),
         _ => inline(value),
     }
+}
+
+/// The end of the year 9999.
+const LAST: u64 = 253_402_300_799_999;
+
+/// An instant in milliseconds since 1970.
+pub(crate) fn date(ms: u64) -> String {
+    httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_millis(ms.min(LAST)))
 }
 
 /// A value on one line.
@@ -126,7 +132,7 @@ fn inline(value: &Value) -> String {
 }
 
 /// Much of it comes from peers, and must not reach a terminal as a command.
-fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     let mut clean = String::with_capacity(text.len());
     for c in text.chars() {
         match c.is_control() {
