@@ -145,10 +145,12 @@ pub fn recover(step: &mut Step<'_>) {
     }
 }
 
-/// Asks for a slot for a new subscription.
+/// Waits for a slot for a new subscription; asks for it unless one is to come already.
 fn wait(step: &mut Step<'_>, kept: &mut Kept<'_>) {
+    if !kept.record.waits() {
+        pacing::ask(step, kept.source);
+    }
     kept.record.phase = Phase::Waiting(step.now);
-    pacing::ask(step, kept.source);
 }
 
 /// Tells the operator that a source is there, but not too often.

@@ -2,6 +2,7 @@
 
 use super::failures::single;
 use super::{Far, ONE};
+use crate::external::pacing;
 use crate::handler::Failure;
 use crate::tests::scene::ALICE;
 
@@ -149,4 +150,21 @@ fn slots_that_were_missed_are_paced() {
         assert!(far.asks().len() <= before + 2);
     }
     assert!(far.asks().len() >= 20, "{}", far.asks().len());
+}
+
+/// A subscription that ends while its refresh waits for pacing uses that slot for a new one.
+#[test]
+fn a_slot_serves_whatever_is_needed_then() {
+    let (mut far, ask) = Far::live(&single().replace("\"domain\"", "\"rate\":1,\"domain\""));
+    far.scene.host.advance(3_300_000);
+    // Five others are before it.
+    far.step(|step, source| (0..5).for_each(|_| pacing::ask(step, source)));
+    assert_eq!((far.phase(), far.asks().len()), ("live", 0));
+    assert_eq!(far.tell(&ask, 2, "terminated;reason=deactivated", ""), 200);
+    assert_eq!((far.phase(), far.asks().len()), ("waiting", 0));
+    far.until_asked(10).unwrap();
+    let anew = far.only_ask();
+    assert!(!anew.in_dialog());
+    far.pass(20);
+    assert_eq!(far.asks(), [anew]);
 }
