@@ -100,6 +100,8 @@ pub struct Configuration {
     pub rules: Rules,
     /// Sources of presence outside.
     pub external: Vec<Source>,
+    /// Normalized identities under which other communities subscribe here (EXT-21).
+    pub peers: Vec<String>,
     /// Those of them that are switched off, for the operator only.
     pub disabled: Vec<Source>,
     /// Bounds.
@@ -169,6 +171,7 @@ impl Configuration {
             publish_rate,
             composition: composition::read(&presence, problems),
             external: sources.on,
+            peers: sources.peers,
             disabled: sources.off,
             identities,
             lists,
@@ -187,10 +190,10 @@ impl Configuration {
         asked && (self.identities.mapped || self.identities.component)
     }
 
-    /// True if other communities may watch here that are asked themselves.
+    /// True if other communities may watch here.
     #[must_use]
     pub fn has_peers(&self) -> bool {
-        self.external.iter().any(|source| !source.asks_as.is_empty())
+        !self.peers.is_empty()
     }
 
     /// True if presence of that domain is kept here. The domain is in ASCII, without a final dot.
