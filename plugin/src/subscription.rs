@@ -118,7 +118,7 @@ impl<'m> Asked<'m> {
         presentity: &Presentity<'_>,
     ) -> Result<Self, Refusal> {
         let principal = Principal::of(host, configuration, message, presentity)?;
-        if configuration.external.iter().any(|source| principal.is(&source.own_identity)) {
+        if configuration.own_identities.iter().any(|own| principal.is(own)) {
             return Err(Refusal::Loop);
         }
         let event = Event::of(message)?;

@@ -41,6 +41,8 @@ pub(super) struct Sources {
     pub off: Vec<Source>,
     /// Identities under which communities ask here (EXT-21), of those that are asked and of others.
     pub peers: Vec<String>,
+    /// Normalized identities of this server at the sources that are asked.
+    pub own: Vec<String>,
 }
 
 pub(super) fn read(
@@ -70,6 +72,8 @@ pub(super) fn read(
                 let message = format!("{:?} is the name of another source already", source.name);
                 problems.push(Problem { key, message });
             } else if entry.flag("enabled", true, problems) {
+                let own = normalizer.read(&source.super_user).map(Identity::into_string);
+                sources.own.extend(own.ok().filter(|own| !sources.own.contains(own)));
                 sources.on.push(source);
             } else {
                 sources.off.push(source);
@@ -119,7 +123,6 @@ fn source(
         let message = "missing, and external.super_user too: expected the server's own SIP URI".to_owned();
         problems.push(Problem { key: entry.dotted("super_user"), message });
     }
-    let own_identity = super_user.as_deref().and_then(|text| normalizer.read(text).ok());
     let targets = targets(entry, problems);
     let start = match entry.get("start").map(|value| (value, value.as_str())) {
         None | Some((_, Some("demand"))) => Start::Demand,
@@ -142,7 +145,6 @@ fn source(
         id: Source::id_of(name.as_deref().unwrap_or_default()),
         name: name.unwrap_or_default(),
         super_user: super_user.unwrap_or_default(),
-        own_identity: own_identity.map(Identity::into_string).unwrap_or_default(),
         targets,
         domain,
         listed,
