@@ -7,7 +7,7 @@ use super::section::{Section, problem};
 use crate::external::kind::{self, SourceKind};
 use crate::external::source::{Credentials, Network, Source, Start};
 use crate::identity::{Normalizer, read_domain};
-use crate::sip::Uri;
+use crate::sip::{Identity, Uri};
 
 /// More sources than anybody has.
 const MOST: usize = 64;
@@ -41,6 +41,8 @@ pub(super) struct Sources {
     pub off: Vec<Source>,
     /// Identities under which communities ask here (EXT-21), of those that are asked and of others.
     pub peers: Vec<String>,
+    /// Normalized identities of this server at the sources that are asked.
+    pub own: Vec<String>,
 }
 
 pub(super) fn read(
@@ -70,6 +72,8 @@ pub(super) fn read(
                 let message = format!("{:?} is the name of another source already", source.name);
                 problems.push(Problem { key, message });
             } else if entry.flag("enabled", true, problems) {
+                let own = normalizer.read(&source.super_user).map(Identity::into_string);
+                sources.own.extend(own.ok().filter(|own| !sources.own.contains(own)));
                 sources.on.push(source);
             } else {
                 sources.off.push(source);

@@ -100,10 +100,13 @@ pub struct Configuration {
     pub rules: Rules,
     /// Sources of presence outside.
     pub external: Vec<Source>,
-    /// Normalized identities under which other communities subscribe here (EXT-21).
-    pub peers: Vec<String>,
     /// Those of them that are switched off, for the operator only.
     pub disabled: Vec<Source>,
+    /// Normalized identities under which other communities subscribe here (EXT-21).
+    pub peers: Vec<String>,
+    /// Normalized identities of this server at other systems: a subscription of one of them has come round in a
+    /// circle (RFC 3261 21.4.20).
+    pub own_identities: Vec<String>,
     /// Bounds.
     pub limits: Limits,
 }
@@ -172,6 +175,7 @@ impl Configuration {
             composition: composition::read(&presence, problems),
             external: sources.on,
             peers: sources.peers,
+            own_identities: sources.own,
             disabled: sources.off,
             identities,
             lists,
