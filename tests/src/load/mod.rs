@@ -4,11 +4,11 @@
 //! it is right under load: no NOTIFY lost, older than one before, or out of order. Compare two
 //! servers only at the same rate on the same machine: cost falls as the rate rises.
 
-mod dialog;
+pub mod dialog;
 mod engine;
 mod process;
 mod stats;
-mod wire;
+pub mod wire;
 
 pub use engine::run;
 pub use process::{cpu, resident};

@@ -6,6 +6,7 @@
 //! nobody authorized.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod external;
 mod identities;
 
 use clap::Parser;
@@ -123,6 +124,9 @@ fn main() {
     }
     if identities::NAME.contains(&arguments.only) {
         identities::compare(&arguments);
+    }
+    if external::NAME.contains(&arguments.only) {
+        external::measure();
     }
 }
 
