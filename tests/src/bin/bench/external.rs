@@ -3,14 +3,11 @@
 //! Memory for each back-end dialog, CPU time of a new subscription, of a refresh and of a NOTIFY that
 //! changes nothing, and how it goes when the registrar was gone for a minute.
 
-mod stub;
-
 use super::folder;
-use rollcall_tests::load::{cpu, resident};
+use rollcall_tests::load::{Registrar, Tally, cpu, resident};
 use rollcall_tests::{Config, Server};
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
-use stub::{Registrar, Tally};
 
 /// What `--only` is matched with.
 pub const NAME: &str = "registrar source, 100000 users";

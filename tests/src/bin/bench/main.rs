@@ -141,6 +141,7 @@ fn plan(load: &Load, arguments: &Arguments, server: SocketAddr, pid: u32) -> Pla
         warm_up: Duration::from_secs(1),
         // A wide fan-out needs some time for a few publications.
         time: Duration::from_secs_f64(arguments.seconds.max(4.0 / load.rate)),
+        stop: None,
         presentities: load.presentities,
         watchers: load.watchers,
         body: 512,

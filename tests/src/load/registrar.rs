@@ -1,6 +1,6 @@
 //! A registrar that knows everybody: grants every SUBSCRIBE and notifies of one contact.
 
-use rollcall_tests::load::wire::{between, header, ok};
+use super::wire::{between, header, ok};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt::Write as _;
 use std::net::{SocketAddr, UdpSocket};
@@ -11,6 +11,9 @@ use std::time::{Duration, Instant};
 
 /// After so long a NOTIFY without answer is sent again (RFC 3261 17.1.2.2, T1).
 const AGAIN: Duration = Duration::from_millis(500);
+
+/// Longest wait for answers.
+const SETTLE: Duration = Duration::from_secs(20);
 
 /// What was seen so far.
 #[derive(Clone, Copy, Debug, Default)]
@@ -23,16 +26,23 @@ pub struct Tally {
     pub notified: u64,
     /// NOTIFYs answered otherwise.
     pub refused: u64,
+    /// NOTIFYs sent, without those sent again.
+    pub sent: u64,
+    /// NOTIFYs sent once and answered more than once.
+    pub answered_twice: u64,
 }
 
 impl Tally {
     /// What came between two looks.
+    #[must_use]
     pub fn since(&self, before: &Self) -> Self {
         Self {
             subscribes: self.subscribes - before.subscribes,
             refreshes: self.refreshes - before.refreshes,
             notified: self.notified - before.notified,
             refused: self.refused - before.refused,
+            sent: self.sent - before.sent,
+            answered_twice: self.answered_twice - before.answered_twice,
         }
     }
 }
@@ -58,6 +68,8 @@ struct State {
     /// NOTIFYs without answer: when sent, Call-ID, CSeq.
     open: VecDeque<(Instant, String, u32)>,
     answered: HashMap<String, u32>,
+    /// NOTIFYs that were sent more than once.
+    repeated: HashSet<(String, u32)>,
     tally: Tally,
     /// Users whose SUBSCRIBE was not heard, until one is.
     ignored: HashSet<String>,
@@ -80,6 +92,7 @@ pub struct Registrar {
 
 impl Registrar {
     /// Starts one that grants so many seconds.
+    #[must_use]
     pub fn start(granted: u32) -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
         socket.set_read_timeout(Some(Duration::from_millis(50))).expect("a socket option");
@@ -98,13 +111,27 @@ impl Registrar {
     }
 
     /// Where it listens.
+    #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.shared.socket.local_addr().expect("an address")
     }
 
     /// What was seen so far.
+    #[must_use]
     pub fn tally(&self) -> Tally {
         self.shared.state().tally
+    }
+
+    /// Waits until every NOTIFY is answered, some seconds at most.
+    pub fn settle(&self) {
+        let begun = Instant::now();
+        let open = || {
+            let tally = self.tally();
+            tally.sent > tally.notified + tally.refused
+        };
+        while open() && begun.elapsed() < SETTLE {
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// Hears nothing and says nothing until it is alive again.
@@ -113,6 +140,7 @@ impl Registrar {
     }
 
     /// Users who were not heard and have not been since.
+    #[must_use]
     pub fn ignored(&self) -> usize {
         self.shared.state().ignored.len()
     }
@@ -159,6 +187,8 @@ impl Shared {
         let mut state = self.state();
         let last = state.answered.entry(call_id.to_owned()).or_default();
         if cseq <= *last {
+            let again = *last == cseq && !state.repeated.contains(&(call_id.to_owned(), cseq));
+            state.tally.answered_twice += u64::from(again);
             return;
         }
         *last = cseq;
@@ -213,6 +243,11 @@ impl Shared {
         let own = self.socket.local_addr().expect("an address");
         let Some(dialog) = state.dialogs.get_mut(call_id) else { return };
         dialog.notified += u32::from(next);
+        if next {
+            state.tally.sent += 1;
+        } else {
+            state.repeated.insert((call_id.to_owned(), dialog.notified));
+        }
         let Dialog { aor, subscriber, target, notified: cseq, .. } = dialog;
         let version = *cseq - 1;
         let event = if *cseq == 1 { "registered" } else { "refreshed" };
