@@ -62,6 +62,14 @@ impl Host for Plain {
     fn lookup(&mut self, table: &str, key: &[u8]) -> Option<Vec<u8>> {
         self.tables.get(table)?.get(key).cloned()
     }
+    fn table_version(&mut self, table: &str) -> u64 {
+        u64::from(self.tables.contains_key(table))
+    }
+    fn table_entries(&mut self, _table: &str, _at: u64, _limit: u32) -> (Vec<Entry>, Option<u64>) {
+        (Vec::new(), None)
+    }
+    fn count(&mut self, _name: &str, _labels: &[(&str, &str)], _more: u64) {}
+    fn gauge(&mut self, _name: &str, _labels: &[(&str, &str)], _value: f64) {}
     fn normalize(&mut self, _uri: &str, _normalized: &str) -> Result<String, RuleFailure> {
         Err(RuleFailure::Broken(String::new()))
     }

@@ -8,6 +8,7 @@
 
 mod external;
 mod identities;
+mod swaps;
 
 use clap::Parser;
 use nix::sys::signal::Signal;
@@ -124,6 +125,9 @@ fn main() {
     }
     if identities::NAME.contains(&arguments.only) {
         identities::compare(&arguments);
+    }
+    if swaps::NAME.contains(&arguments.only) {
+        swaps::compare(&arguments);
     }
     if external::NAME.contains(&arguments.only) {
         external::measure();
