@@ -63,13 +63,11 @@ impl Host for Plain {
         self.tables.get(table)?.get(key).cloned()
     }
     fn table_version(&mut self, table: &str) -> u64 {
-        u64::from(self.tables.contains_key(table))
+        self.tables.contains_key(table).into()
     }
     fn table_entries(&mut self, _table: &str, _at: u64, _limit: u32) -> (Vec<Entry>, Option<u64>) {
         (Vec::new(), None)
     }
-    fn count(&mut self, _name: &str, _labels: &[(&str, &str)], _more: u64) {}
-    fn gauge(&mut self, _name: &str, _labels: &[(&str, &str)], _value: f64) {}
     fn normalize(&mut self, _uri: &str, _normalized: &str) -> Result<String, RuleFailure> {
         Err(RuleFailure::Broken(String::new()))
     }
@@ -92,6 +90,8 @@ impl Host for Plain {
         false
     }
     fn log(&mut self, _level: Level, _message: &str, _fields: &[(&str, &str)]) {}
+    fn count(&mut self, _name: &str, _labels: &[(&str, &str)], _more: u64) {}
+    fn gauge(&mut self, _name: &str, _labels: &[(&str, &str)], _value: f64) {}
 }
 
 const CONFIGURATION: &str = r#"{"presence":{"domains":["example.com"],"notify_interval":0},"limits":{"publications":100},

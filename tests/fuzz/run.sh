@@ -58,7 +58,7 @@ for target in "$@"; do
         cp ../../plugin/tests/data/*.xml "$corpus"
         dictionary=xml.dict
         ;;
-    patch | difference | partial_publication)
+    patch | difference | partial_publication | partial_notification)
         case $target in
         patch) pairs "$corpus" before patch ;;
         difference) pairs "$corpus" before after ;;

@@ -22,6 +22,12 @@ pub trait Kind: Sync {
     /// Seconds to subscribe for where the operator says nothing.
     fn expires(&self) -> u32;
 
+    /// True if it may say what it was told by this server, as one does whose users watch presentities here: that
+    /// is not told to it again, nor to others of the sort (`peers.rs`, EXT-21).
+    fn repeats(&self) -> bool {
+        false
+    }
+
     /// Takes the body of a NOTIFY.
     ///
     /// # Errors

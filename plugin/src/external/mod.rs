@@ -15,6 +15,7 @@
 //! | `backend/` | the subscription at a source: dialog, refresh, failure, failover |
 //! | `pacing.rs` | no more new subscriptions a second than a source can take |
 //! | `contribution.rs` | what of it goes into the document |
+//! | `learning.rs` | which other identities of a presentity a registrar names |
 //! | `ledger.rs` | how a source fares, for the operator |
 //!
 //! A subscription lives in the partition of its presentity. What concerns a source as a whole
@@ -26,6 +27,7 @@ pub mod contribution;
 pub mod demand;
 pub mod directory;
 pub mod kind;
+pub mod learning;
 pub mod ledger;
 pub mod pacing;
 pub mod registrar;

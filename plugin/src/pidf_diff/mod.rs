@@ -4,10 +4,12 @@
 mod error;
 #[doc(hidden)]
 pub mod fuzzing;
+mod notified;
 mod received;
 mod sent;
 
 pub use error::PartialError;
+pub use notified::{Held, Notified, notified};
 pub use received::{Published, publish};
 pub use sent::{Difference, full};
 

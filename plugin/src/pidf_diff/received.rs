@@ -30,25 +30,65 @@ pub fn publish(
     let mut namespaces = Namespaces::default();
     let text = Text::decode(body, &limits)?;
     let mut document = text.read(&mut namespaces, &limits)?;
-    let own = namespaces.number(NAMESPACE);
     let root = document.root_mut().ok_or(PartialError::WrongRoot)?;
-    if root.name.is(own, "pidf-full") {
+    if Extent::of(root, &mut namespaces)? == Extent::Full {
         into_presence(root, &mut namespaces);
         let presence = canonical(&document, &namespaces, limits.bytes)?;
         return Ok(Published { presence, full: true });
     }
-    if !root.name.is(own, "pidf-diff") {
-        return Err(PartialError::WrongRoot);
-    }
     let original = original().ok_or(PartialError::NothingToChange)?;
-    let original = Text::decode(&original, &Limits::TRUSTED).map_err(|_| PartialError::Damaged)?;
-    let original = original.read(&mut namespaces, &Limits::TRUSTED).map_err(|_| PartialError::Damaged)?;
-    if entity(root).is_some_and(|changed| original.root().and_then(entity) != Some(changed)) {
+    let presence = changed(&original, root, Entities::Equal, &mut namespaces, &limits)?;
+    Ok(Published { presence, full: false })
+}
+
+/// How much of the state a body holds, by its root (RFC 5262 section 3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// All of it.
+    Full,
+    /// Changes.
+    Changes,
+}
+
+impl Extent {
+    pub(super) fn of(root: &Element<'_>, namespaces: &mut Namespaces) -> Result<Self, PartialError> {
+        let own = namespaces.number(NAMESPACE);
+        if root.name.is(own, "pidf-full") {
+            Ok(Self::Full)
+        } else if root.name.is(own, "pidf-diff") {
+            Ok(Self::Changes)
+        } else {
+            Err(PartialError::WrongRoot)
+        }
+    }
+}
+
+/// What the `entity` of changes has to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Entities {
+    /// That of the document, if there is one (RFC 5262 section 3.2).
+    Equal,
+    /// Anything.
+    Any,
+}
+
+/// A document, as it was made by this module, after the changes under a root.
+pub(super) fn changed<'a>(
+    original: &'a [u8],
+    root: &Element<'a>,
+    entities: Entities,
+    namespaces: &mut Namespaces,
+    limits: &Limits,
+) -> Result<Vec<u8>, PartialError> {
+    let original = Text::decode(original, &Limits::TRUSTED).map_err(|_| PartialError::Damaged)?;
+    let original = original.read(namespaces, &Limits::TRUSTED).map_err(|_| PartialError::Damaged)?;
+    if entities == Entities::Equal
+        && entity(root).is_some_and(|changed| original.root().and_then(entity) != Some(changed))
+    {
         return Err(PartialError::OtherEntity);
     }
-    let patched = patch(original, root, &mut namespaces, &limits)?;
-    let presence = canonical(&patched, &namespaces, limits.bytes)?;
-    Ok(Published { presence, full: false })
+    let patched = patch(original, root, namespaces, limits)?;
+    Ok(canonical(&patched, namespaces, limits.bytes)?)
 }
 
 fn patch<'a>(
@@ -69,7 +109,7 @@ fn entity<'e>(root: &'e Element<'_>) -> Option<&'e str> {
 }
 
 /// Makes the root the `presence` that it stands for (RFC 5262 section 3).
-fn into_presence(root: &mut Element<'_>, namespaces: &mut Namespaces) {
+pub(super) fn into_presence(root: &mut Element<'_>, namespaces: &mut Namespaces) {
     let namespace = namespaces.number(PIDF);
     root.attributes.retain(|attribute| !attribute.name.is(Namespace::NONE, "version"));
     let declared = root.declarations.iter().find(|declaration| declaration.namespace == namespace);

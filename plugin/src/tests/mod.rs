@@ -4,6 +4,7 @@
 mod composition;
 mod conditional;
 mod delivery;
+mod external;
 mod fanout;
 mod identities;
 mod inspection;

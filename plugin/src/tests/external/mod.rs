@@ -1,0 +1,4 @@
+//! Presence from outside.
+
+mod community;
+mod stage;
