@@ -13,7 +13,7 @@
 //! | `i` + id | [`crate::records::Subscription`] to watcher information | durable |
 //! | `j` + id | [`crate::records::Position`] of the subscription `i` + id | durable |
 //! | `d` | [`crate::records::Document`]: the composed document | durable |
-//! | `h` | former versions of the document, for partial notification | relaxed |
+//! | `h`, `h` + `z` | former versions of the document, and of what communities see of it, for partial notification | relaxed |
 //! | `o` + id | what the publisher of `p` + id holds, if it sends changes | durable |
 //! | `f` | [`crate::records::Fanout`]: a fan-out under way or put off | relaxed |
 //! | `r` | [`crate::records::Rate`]: publications of the running minute | relaxed |
@@ -26,9 +26,12 @@
 //! | `x` + source | `external::backend`: the subscription of this presentity at a source outside | durable |
 //! | `c` + source | [`crate::records::Contribution`] of a source outside to the document | durable |
 //! | `g` + source | what a source has said so far, in the form of its kind | durable |
-//! | `y` + source | `external::demand`: what the source is wanted for besides watchers | durable |
+//! | `y` + source | [`crate::external::demand::Needs`]: what the source is wanted for besides watchers | partly durable |
 //! | `v` | the fundamental identity that a registrar names for this one (`external::learning`) | durable |
-//! | `q` | `external::ledger`: how a source fares; in the partition of the source | relaxed |
+//! | `q` | [`crate::external::ledger::Book`]: how a source fares; in the partition of the source | relaxed |
+//! | `q` + `b` | `external::pacing`: when the source may be sent the next SUBSCRIBE; likewise | mostly relaxed |
+//! | `q` + `w` | `external::demand`: a walk over those for whom the source is always asked; likewise | relaxed |
+//! | `z` | `external::peers`: the subscriptions of other communities | durable |
 //! | `k` | secret that neutral documents are derived from, 8 bytes | durable |
 //!
 //! The secret is eight plain bytes, what a publisher holds is its document; every other record
@@ -37,7 +40,8 @@
 //! Timers are named alike: `p`, `s` and `i` + id end a publication or subscription, `n` and `j` + id
 //! end a wait of one subscription, `u` + watcher + id ends the waiting state, `t` starts the throttled rest
 //! of a fan-out, `x` + source is what the subscription at a source outside has to do next, `y` + source ends
-//! the time for which it is kept without watchers, `e` takes out of the document what ends by itself (`until`).
+//! the time for which it is kept without watchers, `q` + source is when it may be sent a SUBSCRIBE; `q` + `p`
+//! and `q` + `w` are the pulse and the walk of a source's own partition; `e` takes out of the document what ends by itself (`until`).
 
 /// A publication.
 pub const PUBLICATION: u8 = b'p';
@@ -69,6 +73,10 @@ pub const PASSAGE: u8 = b'm';
 pub const DEPARTURE: u8 = b'l';
 /// Former versions of the document.
 pub const FORMER: &[u8] = b"h";
+/// Former versions of what other communities see of the document.
+pub const FORMER_LOCAL: &[u8] = b"hz";
+/// Subscriptions of other communities.
+pub const PEERS: &[u8] = b"z";
 /// What a publisher holds.
 pub const ORIGINAL: u8 = b'o';
 /// The secret of neutral documents.
@@ -85,6 +93,8 @@ pub const DEMAND: u8 = b'y';
 pub const LEARNED: &[u8] = b"v";
 /// How a source outside fares.
 pub const SOURCE_LEDGER: &[u8] = b"q";
+/// Timer of a slot at a source outside.
+pub const SLOT_TIMER: u8 = b'q';
 /// Name of the timer of throttled notifications.
 pub const THROTTLE_TIMER: &[u8] = b"t";
 /// Name of the timer of what ends by itself in the document.
@@ -114,6 +124,7 @@ pub const KINDS: &[(u8, &str)] = &[
     (DEMAND, "demand"),
     (b'v', "learned"),
     (b'q', "source"),
+    (b'z', "peers"),
     (b'k', "secret"),
 ];
 

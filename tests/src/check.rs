@@ -67,6 +67,13 @@ fn request(message: &Message, method: &str) -> Result<(), String> {
         }
         subscription_state(message.header("Subscription-State").unwrap_or_default())?;
     }
+    if method == "SUBSCRIBE" {
+        for name in ["Event", "Contact", "Expires"] {
+            if message.all(name).count() != 1 {
+                return Err(format!("a SUBSCRIBE has exactly one {name} (RFC 6665 3.1.1, 8.1.1)"));
+            }
+        }
+    }
     Ok(())
 }
 

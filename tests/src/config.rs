@@ -54,6 +54,20 @@ impl Config {
         self
     }
 
+    /// The same with one more source of presence outside, and an identity of the server there unless there is
+    /// one already. `kind` is `registrar` or `community`.
+    #[must_use]
+    pub fn source(self, kind: &str, source: Table) -> Self {
+        let key = format!("external.{kind}");
+        let mut sources = self.get(&key).and_then(Value::as_array).cloned().unwrap_or_default();
+        sources.push(Value::Table(source));
+        let config = self.set(&key, sources);
+        match config.get("external.super_user") {
+            Some(_) => config,
+            None => config.set("external.super_user", crate::source::SUPER_USER),
+        }
+    }
+
     /// The value under a dotted key.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Value> {

@@ -31,6 +31,8 @@ pub enum Answer {
     Ok,
     /// This status with these headers.
     Status(u16, &'static str, Vec<(String, String)>),
+    /// This response.
+    Message(Box<Message>),
     /// Not at all: retransmissions are not answered either, unless the test answers later
     /// with [`Endpoint::answer`].
     Silence,
@@ -66,6 +68,7 @@ struct Dialog {
 struct State {
     waiters: HashMap<(String, String), Sender<Arrived>>,
     dialogs: HashMap<String, Dialog>,
+    others: Option<Script>,
     answered: HashMap<String, Option<Vec<u8>>>,
     repeated: HashMap<String, u32>,
     faults: Vec<String>,
@@ -171,6 +174,12 @@ impl Endpoint {
         receiver
     }
 
+    /// Decides how requests of all other Call-IDs are answered, 481 otherwise. They go to [`Endpoint::stray`]
+    /// once they have their answers.
+    pub fn serve(&self, script: Script) {
+        lock(&self.inner.state).others = Some(script);
+    }
+
     /// Changes how requests of this Call-ID are answered.
     pub fn script(&self, call_id: &str, script: Script) {
         if let Some(dialog) = lock(&self.inner.state).dialogs.get_mut(call_id) {
@@ -236,6 +245,7 @@ impl Drop for Endpoint {
 
 fn response_bytes(request: &Message, answer: &Answer) -> Option<Vec<u8>> {
     let (status, reason, headers) = match answer {
+        Answer::Message(response) => return Some(response.encode()),
         Answer::Ok => (200, "OK", &[][..]),
         Answer::Status(status, reason, headers) => (*status, *reason, &headers[..]),
         Answer::Silence => return None,
@@ -363,9 +373,13 @@ impl Inner {
             }
             return;
         }
-        let (answer, sender) = match state.dialogs.get_mut(arrived.message.call_id()) {
-            Some(dialog) => ((dialog.script)(&arrived.message), dialog.sender.clone()),
-            None => (Answer::Status(481, "Call/Transaction Does Not Exist", Vec::new()), self.strays.clone()),
+        let State { dialogs, others, .. } = &mut *state;
+        let (answer, sender) = match (dialogs.get_mut(arrived.message.call_id()), others) {
+            (Some(dialog), _) => ((dialog.script)(&arrived.message), dialog.sender.clone()),
+            (None, Some(script)) => (script(&arrived.message), self.strays.clone()),
+            (None, None) => {
+                (Answer::Status(481, "Call/Transaction Does Not Exist", Vec::new()), self.strays.clone())
+            }
         };
         let bytes = response_bytes(&arrived.message, &answer);
         state.answered.insert(branch, bytes.clone());

@@ -18,9 +18,11 @@ pub mod partial;
 pub mod phone;
 pub mod pidf;
 pub mod process;
+pub mod reginfo;
 pub mod rng;
 pub mod schema;
 pub mod server;
+pub mod source;
 pub mod subscription;
 pub mod watcher_info;
 
@@ -29,7 +31,9 @@ pub use config::Config;
 pub use message::Message;
 pub use phone::{Phone, Publication};
 pub use pidf::{Document, Pidf};
+pub use reginfo::Reginfo;
 pub use server::Server;
+pub use source::Source;
 pub use subscription::{Answer, Notify, Subscription};
 pub use watcher_info::WatcherInfo;
 

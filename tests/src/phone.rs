@@ -60,6 +60,12 @@ impl Phone {
         Self { endpoint: Arc::clone(&self.endpoint), identity: identity.to_owned(), ..*self }
     }
 
+    /// The same phone, on the same sockets, for a server at another address.
+    #[must_use]
+    pub fn toward(&self, server: SocketAddr, transport: Transport) -> Self {
+        Self { endpoint: Arc::clone(&self.endpoint), identity: self.identity.clone(), server, transport }
+    }
+
     /// The URI that this phone asserts as its user's.
     #[must_use]
     pub fn identity(&self) -> &str {

@@ -309,7 +309,8 @@ fn launch(folder: &Path) -> Result<Started, Refusal> {
 
 /// A port that is free for UDP and TCP, below the range from which the system takes ports for
 /// sockets that do not ask for one, so that no phone of a test gets it first.
-fn free_port() -> u16 {
+#[must_use]
+pub fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let base = u16::try_from(std::process::id() % 1000).unwrap_or(0) * 12;
     for _ in 0..12000 {

@@ -64,9 +64,9 @@ pub struct Show {
     /// What to show.
     #[arg(default_value = "health")]
     pub what: Shown,
-    /// The address that `identity` and `presentity` are about, such as sip:alice@example.com.
-    #[arg(required_if_eq_any([("what", "identity"), ("what", "presentity")]))]
-    pub uri: Option<String>,
+    /// What it is about: for `identity` and `presentity` an address such as sip:alice@example.com, for `source` a name.
+    #[arg(required_if_eq_any([("what", "identity"), ("what", "presentity"), ("what", "source")]))]
+    pub about: Option<String>,
     /// Admin address of the server.
     #[arg(long)]
     pub admin: String,
@@ -96,6 +96,10 @@ pub enum Shown {
     Presentity,
     /// Everybody of whom something is known: who is online, who is watched.
     Presentities,
+    /// The sources of presence outside.
+    Sources,
+    /// How a source of presence outside fares.
+    Source,
 }
 
 impl Shown {
@@ -108,11 +112,22 @@ impl Shown {
             Self::Identity => "/identity",
             Self::Presentity => "/presentity",
             Self::Presentities => "/presentities",
+            Self::Sources => "/sources",
+            Self::Source => "/source",
         }
     }
 
-    /// True if it is about one address.
-    pub fn is_about_uri(self) -> bool {
-        matches!(self, Self::Identity | Self::Presentity)
+    /// The parameter of the path, for what is about one address or name.
+    pub fn parameter(self) -> Option<&'static str> {
+        match self {
+            Self::Identity | Self::Presentity => Some("uri"),
+            Self::Source => Some("name"),
+            _ => None,
+        }
+    }
+
+    /// True if the component answers, in a form of its own.
+    pub fn is_answer(self) -> bool {
+        matches!(self, Self::Identity | Self::Presentity | Self::Source | Self::Sources)
     }
 }

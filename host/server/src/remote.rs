@@ -78,16 +78,16 @@ pub async fn reload(admin: &str, say: &mut Say<'_>) -> Result<(), String> {
 /// As above.
 pub async fn show(show: &Show, say: &mut Say<'_>) -> Result<(), String> {
     let mut target = show.what.path().to_owned();
-    match (&show.uri, show.what.is_about_uri()) {
-        (Some(uri), true) => append(&mut target, "uri", uri),
-        (Some(uri), false) => return Err(format!("{uri}: not expected here")),
+    match (&show.about, show.what.parameter()) {
+        (Some(about), Some(parameter)) => append(&mut target, parameter, about),
+        (Some(about), None) => return Err(format!("{about}: not expected here")),
         (None, _) => {}
     }
     if show.what == Shown::Presentities {
         return presentities(show, say).await;
     }
     let answer = asked(&show.admin, &target, Call::Get).await?;
-    if show.what.is_about_uri() && !show.json {
+    if show.what.is_answer() && !show.json {
         say(&readable::text(&parsed(&show.admin, &answer)?));
     } else {
         say(&answer);
@@ -147,7 +147,10 @@ fn flat(mut row: Map<String, Value>) -> Map<String, Value> {
 
 /// Of some nothing but old traces is left.
 fn is_empty(row: &Map<String, Value>) -> bool {
-    ["publications", "watchers", "winfo_watchers"].iter().all(|name| row.get(*name) == Some(&Value::from(0)))
+    let counts = ["publications", "watchers", "winfo_watchers"];
+    // Nobody need publish or watch for a source outside to say something.
+    row.get("basic").is_none_or(Value::is_null)
+        && counts.iter().all(|name| row.get(*name) == Some(&Value::from(0)))
 }
 
 /// Changes the generation and tells which one runs then.

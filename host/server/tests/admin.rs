@@ -78,15 +78,23 @@ impl Control for Fake {
         }
     }
 
-    /// `sip:u0@x` to `sip:u1233@x`, in the order of their numbers.
+    /// `sip:u0@x` to `sip:u1233@x`, in the order of their numbers; but that the tenth is about a source.
     fn partitions(&self, after: Option<&str>, limit: usize) -> Result<Vec<String>, Unanswered> {
-        let number = |name: &str| name.strip_prefix("sip:u")?.strip_suffix("@x")?.parse::<usize>().ok();
+        const TENTH: &str = "source:scscf";
+        let number = |name: &str| match name {
+            TENTH => Some(9),
+            name => name.strip_prefix("sip:u")?.strip_suffix("@x")?.parse::<usize>().ok(),
+        };
+        let name = |number: usize| match number {
+            9 => TENTH.to_owned(),
+            number => format!("sip:u{number}@x"),
+        };
         let first = match after.map(number) {
             None => 0,
             Some(Some(number)) => number + 1,
             Some(None) => return Err(Unanswered::Refused("after: no name".into())),
         };
-        Ok((first..1234).take(limit).map(|number| format!("sip:u{number}@x")).collect())
+        Ok((first..1234).take(limit).map(name).collect())
     }
 
     fn advance(&self, milliseconds: u64) -> Option<u64> {
@@ -260,6 +268,8 @@ fn questions_are_handed_to_the_component_and_its_answers_back() {
     for (target, expected) in [
         ("/identity?uri=tel:+1-555;a=b", "{\"asked\":\"identity\",\"uri\":\"tel:+1-555;a=b\"}"),
         ("/presentity?uri=sip%3Aa%40x", "{\"asked\":\"presentity\",\"uri\":\"sip:a@x\"}"),
+        ("/source?name=scscf", "{\"asked\":\"source\",\"uri\":\"scscf\"}"),
+        ("/sources", "{\"asked\":\"source\",\"uri\":\"\"}"),
     ] {
         assert_eq!(server.get(target), (200, expected.to_owned()));
     }
@@ -267,6 +277,9 @@ fn questions_are_handed_to_the_component_and_its_answers_back() {
         ("/identity", 400, "expected ?uri=URI"),
         ("/identity?uri=", 400, "expected ?uri=URI"),
         ("/identity?url=a", 400, "found \\\"url\\\", expected uri"),
+        ("/source", 400, "expected ?name=NAME"),
+        ("/source?name=unknown", 404, "no such question"),
+        ("/sources?name=scscf", 400, "expected no parameters"),
         ("/presentity?uri=refused", 400, "no URI"),
         ("/presentity?uri=unknown", 404, "no such question"),
         ("/presentity?uri=failed", 500, "it trapped"),
@@ -293,15 +306,20 @@ fn presentities_are_told_page_by_page() {
         server.get("/presentities?after=sip:u2@x&limit=1").1,
         "{\"presentities\":[{\"presentity\":\"sip:u3@x\",\"problem\":\"no time\"}],\"next\":\"sip:u3@x\"}"
     );
+    assert_eq!(
+        server.get("/presentities?after=sip:u8@x&limit=1").1,
+        "{\"presentities\":[],\"next\":\"source:scscf\"}",
+        "a source is nobody"
+    );
     let end = "{\"presentities\":[],\"next\":null}";
     assert_eq!(server.get("/presentities?after=sip:u1233@x"), (200, end.to_owned()));
     let (_, last) = server.get("/presentities?after=sip:u1200@x");
     assert!(last.ends_with(",\"next\":null}"), "{last}");
 }
 
-fn show(server: &Running, what: Shown, uri: Option<&str>) -> Show {
-    let (uri, admin) = (uri.map(str::to_owned), server.admin.address().to_string());
-    Show { what, uri, admin, json: false, after: None, limit: None }
+fn show(server: &Running, what: Shown, about: Option<&str>) -> Show {
+    let (about, admin) = (about.map(str::to_owned), server.admin.address().to_string());
+    Show { what, about, admin, json: false, after: None, limit: None }
 }
 
 /// What a command says, and how it ends.
@@ -318,6 +336,8 @@ async fn the_command_line_shows_answers_for_people_and_for_programs() {
     assert_eq!(shown(&identity).await.0, "asked: identity\nuri: sip:\u{e4}&b=c@x\n");
     identity.json = true;
     assert_eq!(shown(&identity).await.0, "{\"asked\":\"identity\",\"uri\":\"sip:\u{e4}&b=c@x\"}\n");
+    assert_eq!(shown(&show(&server, Shown::Source, Some("scscf"))).await.0, "asked: source\nuri: scscf\n");
+    assert_eq!(shown(&show(&server, Shown::Sources, None)).await.0, "asked: source\nuri: \n");
     let (said, ended) = shown(&show(&server, Shown::Presentity, Some("refused"))).await;
     assert!(said.is_empty() && ended.unwrap_err().ends_with("refused (400 Bad Request):\nno URI"));
     assert_eq!(
@@ -333,13 +353,13 @@ async fn the_command_line_walks_over_all_pages() {
     let (said, ended) = shown(&all).await;
     assert_eq!(ended, Ok(()));
     let lines: Vec<&str> = said.lines().collect();
-    assert_eq!(lines.len(), 1 + 1233, "there is nothing of the eighth");
+    assert_eq!(lines.len(), 1 + 1232, "there is nothing of the eighth, and the tenth is nobody");
     assert_eq!(
         lines[0].split_whitespace().collect::<Vec<_>>(),
         ["presentity", "basic", "watchers", "problem"]
     );
     assert_eq!(lines[4].split_whitespace().collect::<Vec<_>>(), ["sip:u3@x", "-", "-", "no", "time"]);
-    assert!(lines[1233].starts_with("sip:u1233@x"));
+    assert!(lines[1232].starts_with("sip:u1233@x"));
     all.json = true;
     all.after = Some("sip:u600@x".into());
     all.limit = Some(501);

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use rollcall_server::configuration::{
     Configuration, IdentityRules, Limits, Reading, Refusals, StorageEngine, TableFile, TableRefusal,
+    line_number,
 };
 use rollcall_sources::Format;
 
@@ -59,12 +60,19 @@ fn every_problem_is_told_with_file_line_key_and_what_was_expected() {
         ),
         (
             &format!(
-                "{GOOD}[identity]\nlearn = true\n[documents]\npath = 'd'\n[[external.registrar]]\ndomain = 'a'\n"
+                "{GOOD}[documents]\npath = 'd'\n[external]\nreload = 'x'\n[[external.registrar]]\nname = 'a'\n\
+                 identities = 'a.txt'\nenabled = 1\n[[external.registrar]]\ndomain = 'b\u{fc}ro.example'\n\
+                 credentials = {{ username = 'u', password_file = '/nonexistent/password' }}\n\
+                 [[external.community]]\nname = 'c'\ncredentials = {{ password = 'x', password_file = 5 }}\n"
             ),
             &[
-                "6: identity.learn: not supported by this version",
-                "7: documents: not supported by this version",
-                "9: external: not supported by this version",
+                "5: documents: not supported by this version",
+                "8: external.reload: found \"x\", expected an integer from 0 to 31536000",
+                "11: external.registrar[0].identities: found \"a.txt\", expected a name that ends in .json or .csv",
+                "12: external.registrar[0].enabled: found 1, expected true or false",
+                "13: external.registrar[1].name: missing, expected a name of a-z, 0-9, dot, hyphen and underscore, for a domain that is written otherwise",
+                "15: external.registrar[1].credentials.password_file: /nonexistent/password: cannot be read: No such file or directory (os error 2)",
+                "18: external.community[0].credentials.password_file: found 5, expected the path of a file",
             ],
         ),
         (
@@ -225,9 +233,9 @@ fn files_of_identities_and_lists_become_tables() {
     );
     let given = parse(&text).unwrap().plugin.given;
     let hour = Some(Duration::from_secs(3600));
-    let file = |table, key, file: &str, format, reload| {
-        let file = Path::new("/etc/rollcall").join(file);
-        TableFile { table, key, file, format, reload }
+    let file = |table, key: &str, file: &str, format, reload| {
+        let (key, file) = (String::from(key), Path::new("/etc/rollcall").join(file));
+        TableFile { table, key, file, format, label: None, reload }
     };
     let map = file("identities", "identity.map", "map.CSV", Format::Csv, None);
     let black = file("black", "lists.black", "black.txt", Format::List, hour);
@@ -273,6 +281,101 @@ fn problems_of_files_are_told_with_file_and_line() {
          /etc/rollcall/black.txt:12: no URI\n\
          5 problems; nothing was started"
     );
+}
+
+const SOURCES: &str = "[external]\nsuper_user = 'sip:presence@example.com'\nreload = 60\n\
+    [[external.registrar]]\ndomain = 'Example.com'\ntarget = 'sip:a'\n\
+    [[external.community]]\nname = 'partner'\nidentities = 'partner.json'\n\
+    [[external.community]]\nname = 'off'\nidentities = 'off.json'\nenabled = false\n\
+    [[external.community]]\nname = 'other'\nidentities = 'other.csv'\n";
+
+/// WPS-14: one table of whom the sources know, from a file of each that has one.
+#[test]
+fn the_files_of_all_sources_become_one_table() {
+    let given = parse(&format!("{GOOD}{SOURCES}")).unwrap().plugin.given;
+    assert_eq!(given.sources, ["example.com", "partner", "other"]);
+    let table = |number: usize, name: &str, file: &str, format| TableFile {
+        table: "external",
+        key: format!("external.community[{number}].identities"),
+        file: Path::new("/etc/rollcall").join(file),
+        format,
+        label: Some(name.to_owned()),
+        reload: Some(Duration::from_secs(60)),
+    };
+    let [partner, other] =
+        [table(0, "partner", "partner.json", Format::Json), table(2, "other", "other.csv", Format::Csv)];
+    assert_eq!(given.tables, [partner, other]);
+    let settings: serde_json::Value = serde_json::from_str(&given.settings).unwrap();
+    assert_eq!(settings["external"]["community"][0]["name"], "partner");
+    assert_eq!(settings["external"]["super_user"], "sip:presence@example.com");
+}
+
+/// WPS-14: each problem with its file and line, whatever the number of files behind the table; and keys of
+/// the component in arrays of tables.
+#[test]
+fn problems_of_sources_are_told_with_file_and_line() {
+    let mut reading =
+        Configuration::parse(Path::new("/etc/rollcall/r.toml"), &format!("{GOOD}{SOURCES}")).unwrap();
+    let given = &reading.plugin.given;
+    let at = |file, line| line_number(&given.tables, file, line);
+    let first = vec![
+        (at(1, 3), "no URI".to_owned()),
+        (at(0, 0), "cannot be read: gone".to_owned()),
+        (at(1, 0), "not CSV".to_owned()),
+    ];
+    let keys = vec![("external.community.2.target".into(), "missing".into())];
+    reading.add_refused(&Refusals {
+        keys,
+        tables: vec![TableRefusal { table: "external".to_owned(), first, total: 5 }],
+    });
+    assert_eq!(
+        reading.finish().unwrap_err().to_string(),
+        "/etc/rollcall/r.toml:13: external.community[0].identities: /etc/rollcall/partner.json: cannot be read: gone\n\
+         /etc/rollcall/r.toml:13: external.community[0].identities: /etc/rollcall/partner.json, /etc/rollcall/other.csv: 2 more problems\n\
+         /etc/rollcall/r.toml:18: external.community[2].target: missing\n\
+         /etc/rollcall/r.toml:20: external.community[2].identities: /etc/rollcall/other.csv: not CSV\n\
+         /etc/rollcall/other.csv:3: no URI\n\
+         5 problems; nothing was started"
+    );
+}
+
+/// A password may stand in a file of its own; the component is given what stands there.
+#[test]
+fn a_password_comes_from_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("r.toml");
+    let text = |credentials: &str| {
+        format!(
+            "{GOOD}[[external.registrar]]\nname = 'a'\ncredentials = {{ username = 'u', {credentials} }}\n"
+        )
+    };
+    let read = |password: &[u8]| {
+        std::fs::write(folder.path().join("secret"), password).unwrap();
+        let configuration =
+            Configuration::parse(&file, &text("password_file = 'secret'")).and_then(Reading::finish);
+        let settings = |configuration: Configuration| -> serde_json::Value {
+            serde_json::from_str(&configuration.plugin.given.settings).unwrap()
+        };
+        configuration
+            .map(|configuration| settings(configuration)["external"]["registrar"][0]["credentials"].clone())
+            .map_err(|problems| problems.0.iter().map(|problem| problem.kind.to_string()).collect::<String>())
+    };
+    let given = |password: &str| Ok(serde_json::json!({ "username": "u", "password": password }));
+    assert_eq!(read(b"open sesame\r\n"), given("open sesame"));
+    assert_eq!(read(b" \xc3\xa4 "), given(" \u{e4} "));
+    let name = folder.path().join("secret");
+    for (password, problem) in [
+        (&b""[..], "empty, expected a password"),
+        (b"\n", "empty, expected a password"),
+        (b"a\nb\n", "more than one line, expected a password"),
+        (b"\xff", "cannot be read: stream did not contain valid UTF-8"),
+        (&[b'a'; 5000], "longer than 4096 bytes"),
+    ] {
+        assert_eq!(read(password), Err(format!("{}: {problem}", name.display())));
+    }
+    let both = Configuration::parse(&file, &text("password = 'x', password_file = 'secret'"));
+    let problems = both.and_then(Reading::finish).unwrap_err().to_string();
+    assert!(problems.contains("no password beside it") && !problems.contains("'x'"), "{problems}");
 }
 
 /// A value of the wrong kind is told once, though host and component both see it.

@@ -1,4 +1,4 @@
-//! JSON: an object whose members are arrays of strings, read as a stream.
+//! JSON: an object whose members are arrays of strings, or single strings, read as a stream.
 //!
 //! serde_json asks its reader for one byte at a time, and for at most one beyond the end of a value, so the
 //! line of the last byte that the [`Meter`] has given when a value comes is that value's line.
@@ -131,7 +131,7 @@ impl<'de> Visitor<'de> for Object<'_, '_, '_> {
 
 #[derive(Clone, Copy)]
 enum Level {
-    /// Value of a member: an array.
+    /// Value of a member: an array, or a string that stands for an array of one.
     Member,
     /// Element of that array: a string.
     Element,
@@ -147,7 +147,7 @@ struct Value<'n, 'r, 'a, 't> {
 impl Value<'_, '_, '_, '_> {
     fn unfit<E: serde::de::Error>(self, line: u32, found: &str) -> Result<(), E> {
         let expected = match self.level {
-            Level::Member => "an array of strings",
+            Level::Member => "a string or an array of strings",
             Level::Element => "a string",
         };
         self.reading.hand(line, Err(format!("found {found}, expected {expected}")))
@@ -171,17 +171,12 @@ impl<'de> Visitor<'de> for Value<'_, '_, '_, '_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an array of strings")
+        f.write_str("a string or an array of strings")
     }
 
     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<(), E> {
-        match self.level {
-            Level::Element => {
-                let line = self.reading.line();
-                self.reading.hand(line, Ok(&[self.name, text.trim()]))
-            }
-            Level::Member => self.scalar("a string"),
-        }
+        let line = self.reading.line();
+        self.reading.hand(line, Ok(&[self.name, text.trim()]))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<(), A::Error> {

@@ -3,6 +3,7 @@
 //! | format | text | rows |
 //! |---|---|---|
 //! | JSON | `{"sip:a@x": ["tel:+1", "sip:b@x"]}` | `a`, then `a, tel:+1`, then `a, sip:b@x` |
+//! | JSON | `{"sip:a@x": "tel:+1"}` | `a`, then `a, tel:+1` |
 //! | CSV | `sip:a@x,tel:+1,sip:b@x` | the values of the line |
 //! | list | `sip:a@x` | the line |
 //!
@@ -31,7 +32,7 @@ pub const LONGEST: usize = 64 << 10;
 /// How a file is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// An object whose members are arrays of strings. A name that comes twice counts with both arrays.
+    /// An object whose members are arrays of strings; a string stands for an array of one. A name that comes twice counts with both arrays.
     Json,
     /// Comma-separated values (RFC 4180), a row a line. Values are stripped of blanks around them and left
     /// out where they are empty. Blank lines, lines that begin with `#` and a first line whose first value

@@ -49,7 +49,7 @@ fn every_value_that_does_not_fit_is_told_with_its_line() {
                 \"c\": \"d\",\n\"e\": {\"f\": [1]}, \"g\": [\"h\"]}";
     let expected = [
         "2: a",
-        "2! found a number, expected an array of strings",
+        "2! found a number, expected a string or an array of strings",
         "4: b",
         "4! found a number, expected a string",
         "5: b|tel:+1",
@@ -60,9 +60,9 @@ fn every_value_that_does_not_fit_is_told_with_its_line() {
         "6! found an array, expected a string",
         "7! found an object, expected a string",
         "9: c",
-        "9! found a string, expected an array of strings",
+        "9: c|d",
         "10: e",
-        "10! found an object, expected an array of strings",
+        "10! found an object, expected a string or an array of strings",
         "10: g",
         "10: g|h",
     ];

@@ -10,10 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{ARRIVAL, anchor, payload};
 use crate::delivery::{self, CSEQ_BLOCK, Progress};
-use crate::external::demand;
+use crate::external::{demand, peers};
 use crate::identity::Principal;
 use crate::keys::{self, Id, Usage};
-use crate::package::Package;
 use crate::ports::{Durability, Instant, Level};
 use crate::records::{self, Ending, Held, Position, State, Subscription};
 use crate::sip::Identity;
@@ -144,7 +143,7 @@ fn depart(
     step.trace("subscription moved away", || {
         vec![("watcher", subscription.watcher.to_string()), ("to", departure.to.to_string())]
     });
-    demand::unwatched(step, subscription.package);
+    demand::unwatched(step, subscription);
     step.tidy(Durability::Durable);
 }
 
@@ -190,8 +189,9 @@ pub fn arrive(step: &mut Step<'_>, arrival: Arrival, record: &[u8]) -> bool {
         anchor::hold(step, &presentity, subscription.expires);
         watcher_info::happened(step, usage, &subscription, Happening::Arrived);
     }
-    if subscription.package == Package::Presence {
-        demand::watched(step);
+    peers::subscribed(step, id, &subscription);
+    if !subscription.state.is_ending() {
+        demand::watched(step, &subscription);
     }
     let mut position = Position {
         epoch: step.epoch(),

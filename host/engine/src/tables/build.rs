@@ -132,7 +132,7 @@ pub(super) fn tell_disputed(
                     }
                     Some((_, known)) if *known == value => {}
                     Some((line, known)) => {
-                        let message = dispute(&key, &value, known, *line);
+                        let message = dispute(&key, &value, known, &source.place(*line));
                         found.push((key, row.line, message));
                     }
                 }
@@ -152,8 +152,8 @@ pub(super) fn tell_disputed(
     problems
 }
 
-fn dispute(key: &[u8], value: &[u8], known: &[u8], line: u32) -> String {
-    format!("{} is {} here, but {} in line {line}", show(key), show(value), show(known))
+fn dispute(key: &[u8], value: &[u8], known: &[u8], place: &str) -> String {
+    format!("{} is {} here, but {} in {place}", show(key), show(value), show(known))
 }
 
 fn show(bytes: &[u8]) -> String {

@@ -18,6 +18,11 @@ pub trait TableSource: Send + Sync + 'static {
     fn version(&self) -> Option<String> {
         None
     }
+
+    /// How a line of this source is called in the problem of another line.
+    fn place(&self, line: u32) -> String {
+        format!("line {line}")
+    }
 }
 
 /// What takes the rows of a source.

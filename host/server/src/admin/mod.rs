@@ -109,7 +109,7 @@ pub struct Reload {
 pub struct TableReload {
     /// Its name.
     pub table: String,
-    /// Its file.
+    /// Its file; where there are several, with commas between them.
     pub file: String,
     /// What was done.
     pub state: Reloaded,

@@ -1,4 +1,4 @@
-//! Questions about identities and presentities. The component answers them; here its answers are only
+//! Questions about identities, presentities and sources of presence outside. The component answers them; here its answers are only
 //! handed on.
 
 use hyper::StatusCode;
@@ -13,14 +13,47 @@ const PAGE: usize = 100;
 /// Most presentities on a page.
 const MOST: usize = 1000;
 
+/// Beginning of the names of partitions that are about a source of presence outside, not about somebody.
+const SOURCE: &str = "source:";
+
 /// A question about a URI.
 pub(super) fn about(control: &dyn Control, question: &str, query: Option<&str>) -> Reply {
-    let uri = match parameters(query, ["uri"]) {
-        Ok([Some(uri)]) if !uri.is_empty() => uri,
-        Ok(_) => return refusal(StatusCode::BAD_REQUEST, "expected ?uri=URI"),
-        Err(problem) => return refusal(StatusCode::BAD_REQUEST, &problem),
-    };
-    match asked(control, question, &uri) {
+    with_argument(control, question, "uri", query)
+}
+
+/// What is known of one source of presence outside.
+pub(super) fn source(control: &dyn Control, query: Option<&str>) -> Reply {
+    with_argument(control, "source", "name", query)
+}
+
+/// All sources of presence outside.
+pub(super) fn sources(control: &dyn Control, query: Option<&str>) -> Reply {
+    match query {
+        None | Some("") => answered(control, "source", ""),
+        Some(_) => {
+            refusal(StatusCode::BAD_REQUEST, "expected no parameters; one source is at /source?name=NAME")
+        }
+    }
+}
+
+fn with_argument(
+    control: &dyn Control,
+    question: &str,
+    parameter: &'static str,
+    query: Option<&str>,
+) -> Reply {
+    match parameters(query, [parameter]) {
+        Ok([Some(argument)]) if !argument.is_empty() => answered(control, question, &argument),
+        Ok(_) => {
+            let expected = format!("expected ?{parameter}={}", parameter.to_ascii_uppercase());
+            refusal(StatusCode::BAD_REQUEST, &expected)
+        }
+        Err(problem) => refusal(StatusCode::BAD_REQUEST, &problem),
+    }
+}
+
+fn answered(control: &dyn Control, question: &str, argument: &str) -> Reply {
+    match asked(control, question, argument) {
         Ok(answer) => json_text(StatusCode::OK, answer),
         Err(why) => unanswered(&why),
     }
@@ -42,7 +75,8 @@ pub(super) fn page(control: &dyn Control, query: Option<&str>) -> Reply {
         Err(why) => return unanswered(&why),
     };
     let mut text = String::from("{\"presentities\":[");
-    for (index, partition) in partitions.iter().enumerate() {
+    let presentities = partitions.iter().filter(|partition| !partition.starts_with(SOURCE));
+    for (index, partition) in presentities.enumerate() {
         if index > 0 {
             text.push(',');
         }

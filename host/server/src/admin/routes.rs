@@ -50,6 +50,8 @@ impl Routes {
                 self.asked(request, |control, query| questions::about(control, "presentity", query)).await
             }
             (&Method::GET, "/presentities") => self.asked(request, questions::page).await,
+            (&Method::GET, "/source") => self.asked(request, questions::source).await,
+            (&Method::GET, "/sources") => self.asked(request, questions::sources).await,
             // A page in the operator's browser can post to this address; it cannot help saying so.
             (&Method::POST, _) if request.headers().contains_key(ORIGIN) => {
                 refusal(StatusCode::FORBIDDEN, "not for web pages")
@@ -59,7 +61,7 @@ impl Routes {
             (&Method::POST, "/reload") => self.reload().await,
             (&Method::POST, "/clock/advance") => self.advance(request.uri().query()),
             (_, "/health" | "/metrics" | "/generations") => not_allowed("GET"),
-            (_, "/identity" | "/presentity" | "/presentities") => not_allowed("GET"),
+            (_, "/identity" | "/presentity" | "/presentities" | "/source" | "/sources") => not_allowed("GET"),
             (_, "/swap" | "/rollback" | "/reload" | "/clock/advance") => not_allowed("POST"),
             _ => refusal(StatusCode::NOT_FOUND, "no such path"),
         })

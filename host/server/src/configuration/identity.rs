@@ -5,31 +5,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rollcall_sources::Format;
-use toml::de::DeValue;
 
 use super::resolved;
 use super::section::Section;
-use super::value::{Expected, duration, integer, one_of};
-
-/// Seconds between two looks at a file, unless the operator wants something else.
-const RELOAD: u64 = 3600;
-/// Most seconds between two looks: a year.
-const MOST_RELOAD: u64 = 31_536_000;
-
-/// A file that a table of the component is made of.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TableFile {
-    /// Name of the table.
-    pub table: &'static str,
-    /// The key that names the file.
-    pub key: &'static str,
-    /// The file.
-    pub file: PathBuf,
-    /// How it is written.
-    pub format: Format,
-    /// How often it is looked at; none for never.
-    pub reload: Option<Duration>,
-}
+use super::table::{TableFile, by_name, path, reload};
+use super::value::{duration, one_of};
 
 /// A second component, with the site's own rules about identities.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,13 +37,14 @@ pub(super) fn identity(
     let time_limit = section.value("time_limit", duration(limit));
     // The component's own.
     section.ask("normalizer");
-    section.unsupported("learn");
+    section.ask("learn");
     section.finish();
     let map = map.zip(format).map(|(file, format)| TableFile {
         table: "identities",
-        key: "identity.map",
+        key: "identity.map".to_owned(),
         file,
         format,
+        label: None,
         reload,
     });
     (map, component.map(|component| IdentityRules { component, time_limit }))
@@ -81,27 +62,8 @@ pub(super) fn lists(mut section: Section<'_>, folder: &Path) -> Vec<TableFile> {
         .into_iter()
         .filter_map(|(table, key, path)| {
             let file = resolved(folder, path?);
-            Some(TableFile { table, key, file, format: Format::List, reload })
+            let (key, format) = (key.to_owned(), Format::List);
+            Some(TableFile { table, key, file, format, label: None, reload })
         })
         .collect()
-}
-
-fn reload(section: &mut Section<'_>) -> Option<Duration> {
-    let seconds = section.value("reload", integer(0..=MOST_RELOAD)).unwrap_or(RELOAD);
-    (seconds > 0).then(|| Duration::from_secs(seconds))
-}
-
-fn by_name(file: &Path) -> Option<Format> {
-    match file.extension()?.to_ascii_lowercase().to_str()? {
-        "json" => Some(Format::Json),
-        "csv" => Some(Format::Csv),
-        _ => None,
-    }
-}
-
-fn path(value: &DeValue<'_>) -> Result<String, Expected> {
-    match value.as_str() {
-        Some(path) if !path.is_empty() => Ok(path.to_owned()),
-        _ => Err("the path of a file".into()),
-    }
 }

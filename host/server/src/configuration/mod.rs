@@ -1,9 +1,10 @@
 //! The configuration file: read whole, checked whole, every problem told at once.
 //!
 //! Sections of the component (see [`COMPONENT_SECTIONS`]) are not understood here, but for the names of files
-//! in `[identity]` and `[lists]`. They are handed on as JSON; what the component says of them and of the files
+//! in `[identity]`, `[lists]` and `[external]` and the names of sources in the last. They are handed on as JSON; what the component says of them and of the files
 //! comes back through [`Configuration::refused`].
 
+mod external;
 mod identity;
 mod json;
 mod operations;
@@ -14,13 +15,14 @@ mod section;
 mod sip;
 mod source;
 mod storage;
+mod table;
 mod value;
 
 use std::path::{Path, PathBuf};
 
 use toml::de::DeTable;
 
-pub use identity::{IdentityRules, TableFile};
+pub use identity::IdentityRules;
 pub use operations::{Admin, Log, LogFormat, Testing};
 pub use plugin::{Given, Limits, Plugin};
 pub use problem::{ConfigurationError, Problem, ProblemKind, Problems};
@@ -28,16 +30,18 @@ pub use refusal::{Refusals, TableRefusal};
 pub use sip::{Listen, Sip, Transport};
 pub use source::Positions;
 pub use storage::{Storage, StorageEngine};
+pub use table::{TableFile, line_number, line_place, names};
 
+use external::External;
 use section::{Findings, Section};
 use source::Lines;
 
 /// Sections that are handed to the component.
-pub const COMPONENT_SECTIONS: [&str; 5] = ["presence", "identity", "lists", "rules", "limits"];
+pub const COMPONENT_SECTIONS: [&str; 6] = ["presence", "identity", "lists", "rules", "limits", "external"];
 
 /// Sections of features that this version does not have. They are refused, since a rule document
 /// that silently has no effect would open what the operator means to be shut.
-const LATER_SECTIONS: [&str; 2] = ["documents", "external"];
+const LATER_SECTIONS: [&str; 1] = ["documents"];
 
 /// Largest configuration file, in bytes.
 const LARGEST_FILE: u64 = 1 << 20;
@@ -88,10 +92,17 @@ impl Configuration {
 
         let sip = Sip::read(root.section("sip"));
         let storage = Storage::read(root.section("storage"), folder);
-        let settings = component_settings(&mut root, &findings);
+        let mut settings = component_settings(&mut root, &findings);
         let (map, identity_rules) = identity::identity(root.section("identity"), folder);
         let lists = identity::lists(root.section("lists"), folder);
-        let given = Given { settings, tables: map.into_iter().chain(lists).collect(), identity_rules };
+        let External { sources, tables } =
+            external::external(root.section("external"), folder, &mut settings);
+        let given = Given {
+            settings: serde_json::Value::Object(settings).to_string(),
+            tables: map.into_iter().chain(lists).chain(tables).collect(),
+            sources,
+            identity_rules,
+        };
         let plugin = Plugin::read(root.section("plugin"), folder, given);
         let admin = Admin::read(root.section("admin"));
         let log = Log::read(root.section("log"));
@@ -190,7 +201,10 @@ fn syntax_problems(file: &Path, text: &str, errors: &[toml::de::Error]) -> Probl
 }
 
 /// The component's sections as one JSON object.
-fn component_settings(root: &mut Section<'_>, findings: &Findings<'_>) -> String {
+fn component_settings(
+    root: &mut Section<'_>,
+    findings: &Findings<'_>,
+) -> serde_json::Map<String, serde_json::Value> {
     let mut settings = serde_json::Map::new();
     for section in COMPONENT_SECTIONS {
         if let Some(value) = root.ask(section)
@@ -199,7 +213,7 @@ fn component_settings(root: &mut Section<'_>, findings: &Findings<'_>) -> String
             settings.insert(section.to_owned(), json);
         }
     }
-    serde_json::Value::Object(settings).to_string()
+    settings
 }
 
 /// A path of the file, relative to the folder that the file is in.

@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::identity::{IdentityRules, TableFile};
+use super::identity::IdentityRules;
 use super::resolved;
 use super::section::Section;
+use super::table::TableFile;
 use super::value::{count, duration, integer, memory, text};
 
 /// `[plugin]`. What is absent is left to the engine.
@@ -28,8 +29,10 @@ pub struct Plugin {
 pub struct Given {
     /// Its own sections, as a JSON object.
     pub settings: String,
-    /// The files that its tables are made of.
+    /// The files that its tables are made of; those of one table follow each other.
     pub tables: Vec<TableFile>,
+    /// Names of the sources of presence outside.
+    pub sources: Vec<String>,
     /// The site's own rules about identities.
     pub identity_rules: Option<IdentityRules>,
 }

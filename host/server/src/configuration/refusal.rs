@@ -6,22 +6,24 @@ use rollcall_engine::BrokenTable;
 use super::plugin::Given;
 use super::problem::{Problem, ProblemKind, Problems};
 use super::source::Positions;
+use super::table::{TableFile, line_place, names};
 
 /// Everything that was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Refusals {
     /// Key and message for each problem of the component's sections.
     pub keys: Vec<(String, String)>,
-    /// Files that give no table.
+    /// Tables that cannot be made of their files.
     pub tables: Vec<TableRefusal>,
 }
 
-/// A file that gives no table.
+/// A table that cannot be made of its files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TableRefusal {
     /// Name of the table.
     pub table: String,
-    /// Line and message of the first problems; line 0 for the whole file.
+    /// Line and message of the first problems; line 0 for the whole file. Where the table is made of several files,
+    /// the number of [`line_number`](super::line_number).
     pub first: Vec<(u32, String)>,
     /// The number of all problems.
     pub total: u64,
@@ -44,28 +46,32 @@ impl From<&BrokenTable> for TableRefusal {
 impl Refusals {
     pub(super) fn problems(&self, positions: &Positions, given: &Given) -> Problems {
         let at_key = |key: &str, message: String| {
-            Problem::new(positions.file(), positions.line(key), key, ProblemKind::Refused(message))
+            let key = positions.spelled(key);
+            Problem::new(positions.file(), positions.line(&key), key, ProblemKind::Refused(message))
         };
         let mut problems: Vec<Problem> =
             self.keys.iter().map(|(key, message)| at_key(key, message.clone())).collect();
         for refusal in &self.tables {
-            let Some(table) = given.tables.iter().find(|table| table.table == refusal.table) else {
+            let files: Vec<&TableFile> =
+                given.tables.iter().filter(|table| table.table == refusal.table).collect();
+            let Some(first) = files.first() else {
                 let message = refusal.first.iter().map(|(_, message)| message.as_str());
                 problems
                     .push(at_key("", format!("table {}: {}", refusal.table, message.collect::<String>())));
                 continue;
             };
-            for (line, message) in &refusal.first {
-                problems.push(match usize::try_from(*line) {
+            for (number, message) in &refusal.first {
+                let (table, line) = line_place(&files, *number).unwrap_or((*first, 0));
+                problems.push(match usize::try_from(line) {
                     Ok(line) if line > 0 => {
                         Problem::new(&table.file, Some(line), "", ProblemKind::Refused(message.clone()))
                     }
-                    _ => at_key(table.key, format!("{}: {message}", table.file.display())),
+                    _ => at_key(&table.key, format!("{}: {message}", table.file.display())),
                 });
             }
             if refusal.further() > 0 {
-                let message = format!("{}: {} more problems", table.file.display(), refusal.further());
-                problems.push(at_key(table.key, message));
+                let message = format!("{}: {} more problems", names(&files), refusal.further());
+                problems.push(at_key(&first.key, message));
             }
         }
         let mut problems = Problems(problems);

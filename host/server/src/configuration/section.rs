@@ -102,6 +102,28 @@ impl<'a> Section<'a> {
         elements.into_iter().collect()
     }
 
+    /// The tables in the array under a key, each with its place, from 0. What is no table is left out.
+    pub(super) fn entries(&mut self, key: &'static str) -> Vec<(usize, Section<'a>)> {
+        let path = joined(&self.path, key);
+        let array = self.ask(key).and_then(|value| value.get_ref().as_array());
+        let entry = |(index, element): (usize, &'a Spanned<DeValue<'a>>)| {
+            let table = Some(element.get_ref().as_table()?);
+            let path = element_path(&path, index);
+            Some((index, Section { findings: self.findings, path, table, asked: Vec::new() }))
+        };
+        array.into_iter().flat_map(|array| array.iter().enumerate()).filter_map(entry).collect()
+    }
+
+    /// A key of this table, dotted.
+    pub(super) fn dotted(&self, key: &str) -> String {
+        joined(&self.path, key)
+    }
+
+    /// Notes a problem of a key.
+    pub(super) fn note(&self, key: &str, kind: ProblemKind) {
+        self.findings.note(&self.dotted(key), kind);
+    }
+
     /// Notes that a key has to be there.
     pub(super) fn require(&mut self, key: &'static str, expected: &'static str) {
         if self.ask(key).is_none() {

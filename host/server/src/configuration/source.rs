@@ -1,6 +1,7 @@
 //! A configuration file: its text and where its keys stand.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 use toml::Spanned;
@@ -35,6 +36,26 @@ impl Positions {
             }
             key = &key[..key.rfind(['.', '['])?];
         }
+    }
+
+    /// A key in the form of this file, where somebody else calls the elements of arrays `.0`, `.1` and so on.
+    pub fn spelled(&self, key: &str) -> String {
+        let mut path = String::with_capacity(key.len());
+        for part in key.split('.') {
+            let element = element_path(&path, part);
+            if !part.is_empty()
+                && part.bytes().all(|b| b.is_ascii_digit())
+                && self.lines.contains_key(&element)
+            {
+                path = element;
+            } else {
+                if !path.is_empty() {
+                    path.push('.');
+                }
+                path.push_str(part);
+            }
+        }
+        path
     }
 
     fn table(&mut self, path: &str, table: &DeTable<'_>, lines: &Lines) {
@@ -72,7 +93,7 @@ pub(super) fn joined(path: &str, key: &str) -> String {
 }
 
 /// The path of an element of the array at `path`.
-pub(super) fn element_path(path: &str, index: usize) -> String {
+pub(super) fn element_path(path: &str, index: impl Display) -> String {
     format!("{path}[{index}]")
 }
 

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::{Page, Source};
 
 /// Methods that are counted by name; the last stands for all others.
-const METHODS: [&str; 6] = ["PUBLISH", "SUBSCRIBE", "NOTIFY", "OPTIONS", "MESSAGE", "other"];
+const METHODS: [&str; 7] = ["PUBLISH", "SUBSCRIBE", "NOTIFY", "REGISTER", "OPTIONS", "MESSAGE", "other"];
 /// Final statuses: 200 to 699.
 const STATUSES: usize = 500;
 

@@ -98,7 +98,7 @@ pub(super) fn tables_without_effect(
 fn without_table(given: &Given, description: &Description) -> Vec<(String, String)> {
     let unknown =
         given.tables.iter().filter(|table| !description.tables.iter().any(|known| known == table.table));
-    unknown.map(|table| (table.key.to_owned(), format!("{} has no such table", description.name))).collect()
+    unknown.map(|table| (table.key.clone(), format!("{} has no such table", description.name))).collect()
 }
 
 fn attempt(

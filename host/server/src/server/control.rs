@@ -10,6 +10,7 @@ use super::component;
 use super::edge::Joint;
 use super::generations::Generations;
 use super::reload::Reloader;
+use super::sources;
 use crate::admin::{Control, Generation, Health, Reload, Unanswered};
 use crate::configuration::{Configuration, Refusals};
 use crate::metrics::Metrics;
@@ -33,6 +34,11 @@ impl ServerControl {
             Ok(refusals) => self.told(&refusals),
             Err(error) => vec![error.to_string()],
         }
+    }
+
+    /// What has to be done after a change of generation.
+    fn changed(&self) {
+        sources::announce(&self.engine, &self.configuration.plugin.given.sources);
     }
 
     fn told(&self, refusals: &Refusals) -> Vec<String> {
@@ -76,12 +82,16 @@ impl Control for ServerControl {
         }
         self.generations
             .swap(&self.engine, |engine| engine.swap(&component).map(drop))
+            .inspect(|_| self.changed())
             .map_err(|error| self.problems(error.into()))
     }
 
     fn roll_back(&self) -> Result<Generation, Vec<String>> {
         match self.generations.roll_back(|| self.engine.roll_back().map(|earlier| earlier.is_some())) {
-            Ok(Some(generation)) => Ok(generation),
+            Ok(Some(generation)) => {
+                self.changed();
+                Ok(generation)
+            }
             Ok(None) => Err(vec!["there is no earlier generation".to_owned()]),
             Err(error) => Err(self.problems(error.into())),
         }

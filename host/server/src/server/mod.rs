@@ -8,6 +8,7 @@ mod generations;
 mod refusal;
 mod reload;
 mod settings;
+mod sources;
 mod store;
 mod tables;
 mod tickets;
@@ -185,6 +186,7 @@ impl Server {
         let stack = Stack::start(settings::stack(&configuration), stack_clock, joint.clone())
             .map_err(ServeError::Sip)?;
         joint.set_stack(stack.clone());
+        sources::announce(&engine, &configuration.plugin.given.sources);
         let mut metrics = Metrics::default();
         metrics.add(answers);
         metrics.add(stack.clone());

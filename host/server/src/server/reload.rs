@@ -13,10 +13,10 @@ use std::time::Duration;
 use rollcall_engine::{Clock, Digest, Engine, HostClock, TableOutcome, TableReport};
 use tracing::{debug, info, warn};
 
-use super::component;
 use super::generations::Generations;
+use super::{component, sources};
 use crate::admin::{Reload, Reloaded, RulesReload, TableReload};
-use crate::configuration::{Given, IdentityRules, TableFile, TableRefusal};
+use crate::configuration::{Given, IdentityRules, TableFile, TableRefusal, line_place, names};
 
 /// What the thread is told.
 enum Ask {
@@ -85,11 +85,12 @@ struct Turn {
 
 impl Schedule {
     fn new(tables: &[TableFile], now: u64) -> Self {
-        let turn = |table: &TableFile| {
-            let interval = u64::try_from(table.reload?.as_millis()).unwrap_or(u64::MAX);
-            Some(Turn { table: table.table, interval, due: now.saturating_add(interval) })
+        let turn = |files: &[TableFile]| {
+            let first = files.first()?;
+            let interval = u64::try_from(first.reload?.as_millis()).unwrap_or(u64::MAX);
+            Some(Turn { table: first.table, interval, due: now.saturating_add(interval) })
         };
-        Self(tables.iter().filter_map(turn).collect())
+        Self(tables.chunk_by(|one, next| one.table == next.table).filter_map(turn).collect())
     }
 
     /// Tables that are due, which they will be again after their intervals.
@@ -131,6 +132,7 @@ impl Thread {
             if !due.is_empty() {
                 let reports = self.engine.reload_some_tables(|table| due.contains(&table));
                 self.tell(&reports, false);
+                sources::announce(&self.engine, &self.given.sources);
             }
             let first = match self.schedule.wait(self.clock.now_ms()) {
                 Some(wait) => asked.recv_timeout(wait),
@@ -169,6 +171,7 @@ impl Thread {
         let reports = self.engine.reload_tables();
         self.schedule.restart(self.clock.now_ms());
         let tables = self.tell(&reports, true);
+        sources::announce(&self.engine, &self.given.sources);
         let kept = identity_rules.iter().any(|rules| rules.state == Reloaded::Kept)
             || tables.iter().any(|table| table.state == Reloaded::Kept);
         Reload { ok: !kept, identity_rules, tables }
@@ -225,8 +228,8 @@ impl Thread {
 
 /// A report with the names of files.
 fn told(report: &TableReport, tables: &[TableFile]) -> TableReload {
-    let table = tables.iter().find(|table| table.table == report.table);
-    let file = table.map(|table| table.file.display().to_string()).unwrap_or_default();
+    let files: Vec<&TableFile> = tables.iter().filter(|table| table.table == report.table).collect();
+    let all = names(&files);
     let (state, refusal) = match &report.outcome {
         TableOutcome::Unchanged => (Reloaded::Unchanged, None),
         TableOutcome::Replaced => (Reloaded::Replaced, None),
@@ -236,15 +239,19 @@ fn told(report: &TableReport, tables: &[TableFile]) -> TableReload {
             (Reloaded::Kept, Some(TableRefusal::from(&broken)))
         }
     };
-    let problems = refusal.iter().flat_map(|refusal| &refusal.first).map(|(line, message)| match line {
-        0 => format!("{file}: {message}"),
-        line => format!("{file}:{line}: {message}"),
-    });
+    let problems =
+        refusal.iter().flat_map(|refusal| &refusal.first).map(|(number, message)| {
+            match line_place(&files, *number) {
+                None => format!("{all}: {message}"),
+                Some((file, 0)) => format!("{}: {message}", file.file.display()),
+                Some((file, line)) => format!("{}:{line}: {message}", file.file.display()),
+            }
+        });
     TableReload {
         problems: problems.collect(),
         further: refusal.as_ref().map_or(0, TableRefusal::further),
         table: report.table.clone(),
-        file,
+        file: all,
         state,
         entries: report.entries as u64,
         milliseconds: u64::try_from(report.took.as_millis()).unwrap_or(u64::MAX),
@@ -258,7 +265,8 @@ mod tests {
 
     fn file(table: &'static str, seconds: u64) -> TableFile {
         let reload = (seconds > 0).then(|| Duration::from_secs(seconds));
-        TableFile { table, key: "", file: "f".into(), format: Format::List, reload }
+        let (key, file, label) = (String::new(), "f".into(), None);
+        TableFile { table, key, file, format: Format::List, label, reload }
     }
 
     #[test]
@@ -275,5 +283,8 @@ mod tests {
         assert_eq!(schedule.wait(61_000), Some(Duration::from_secs(3)));
         assert_eq!(schedule.wait(99_000), Some(Duration::ZERO));
         assert_eq!(Schedule::new(&[file("identities", 0)], 0).wait(5), None);
+        // One table, whatever the number of its files.
+        let mut schedule = Schedule::new(&[file("external", 5), file("external", 5)], 0);
+        assert_eq!(schedule.take(5000), ["external"]);
     }
 }

@@ -1,4 +1,10 @@
 //! Presence from outside.
 
+mod backend;
 mod community;
+mod demand;
+mod directory;
+mod ledger;
+mod loop_guard;
+mod registrar;
 mod stage;

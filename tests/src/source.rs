@@ -1,0 +1,569 @@
+//! A scripted source of presence outside, on real sockets: a registrar or another community. It takes the server's
+//! SUBSCRIBEs, answers as the test wants, and notifies in its dialogs; all of it without the server's own code.
+
+use crate::endpoint::{Answer, Arrived, Source as Origin, Transport};
+use crate::message::{Message, address, parameter, tag};
+use crate::phone::Phone;
+use crate::rng::unique;
+use crate::{LIMIT, Server};
+use std::collections::{HashMap, VecDeque};
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+mod digest;
+
+pub use digest::Digest;
+
+/// The server's own identity at sources, unless a test sets another.
+pub const SUPER_USER: &str = "sip:presence@example.com";
+/// Stands for the version in the text of a body.
+pub const VERSION: &str = "$VERSION";
+
+/// A SUBSCRIBE that has arrived.
+#[derive(Clone, Debug)]
+pub struct Subscribe {
+    /// The request.
+    pub message: Message,
+    /// What it was answered with; 0 if it was not.
+    pub status: u16,
+    /// When it arrived.
+    pub at: Instant,
+}
+
+impl Subscribe {
+    /// The Request-URI.
+    #[must_use]
+    pub fn resource(&self) -> &str {
+        self.message.uri()
+    }
+
+    /// True if it is not within a dialog.
+    #[must_use]
+    pub fn is_initial(&self) -> bool {
+        tag(self.message.header("To").unwrap_or_default()).is_none()
+    }
+
+    /// Fails the test unless it is the first of a dialog, for that resource, and has the status.
+    #[track_caller]
+    pub fn expect_initial(self, resource: &str, status: u16) -> Self {
+        assert!(self.is_initial(), "{}", self.message);
+        assert_eq!(self.resource(), resource, "{}", self.message);
+        assert_eq!(self.status, status, "the answer to\n{}", self.message);
+        self
+    }
+
+    /// Fails the test unless it is one within the dialog that `first` has made, and the next in it.
+    #[track_caller]
+    pub fn expect_next_after(self, first: &Self) -> Self {
+        assert!(!self.is_initial(), "{}", self.message);
+        assert_eq!(self.message.call_id(), first.message.call_id(), "the same dialog");
+        assert!(
+            self.message.cseq() > first.message.cseq(),
+            "CSeq grows (RFC 3261 12.2.1.1): {}",
+            self.message
+        );
+        self
+    }
+}
+
+/// A dialog that a SUBSCRIBE has made: the notifier's side.
+#[derive(Clone, Debug)]
+struct Dialog {
+    resource: String,
+    call_id: String,
+    /// Ours, with tag.
+    local: String,
+    /// Theirs, with tag.
+    remote: String,
+    target: String,
+    event: String,
+    /// Their last CSeq.
+    seen: u32,
+    /// Our last CSeq.
+    cseq: u32,
+    /// Documents sent.
+    documents: u32,
+    until: Instant,
+    transport: Transport,
+}
+
+#[derive(Default)]
+struct State {
+    bodies: HashMap<String, (String, String)>,
+    dialogs: Vec<Dialog>,
+    /// Answers to the next SUBSCRIBEs outside of a dialog or in one.
+    next: VecDeque<Answer>,
+    /// Answer to all of them.
+    always: Option<Answer>,
+    silent: bool,
+    mute: bool,
+    early: bool,
+    grant: Option<u32>,
+    least: u32,
+    digest: Option<Digest>,
+    /// What was decided about each request, by branch.
+    decided: HashMap<String, (u16, Instant, Option<Message>)>,
+    ahead: Duration,
+    faults: Vec<String>,
+}
+
+impl State {
+    fn now(&self) -> Instant {
+        Instant::now() + self.ahead
+    }
+}
+
+/// A scripted source.
+pub struct Source {
+    event: &'static str,
+    phone: Phone,
+    state: Arc<Mutex<State>>,
+    seen: Mutex<Receiver<Subscribe>>,
+    stop: Arc<AtomicBool>,
+    worker: Option<JoinHandle<()>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Source {
+    /// A registrar that tells of registrations (RFC 3680).
+    #[must_use]
+    pub fn registrar() -> Self {
+        Self::open("reg")
+    }
+
+    /// Another community that tells of presence (RFC 3856).
+    #[must_use]
+    pub fn community() -> Self {
+        Self::open("presence")
+    }
+
+    fn open(event: &'static str) -> Self {
+        let nowhere = SocketAddr::from(([127, 0, 0, 1], 9));
+        let phone = Phone::at(nowhere, nowhere, Transport::Udp, "sip:source@source.example", true);
+        let state = Arc::new(Mutex::new(State::default()));
+        let decider = Decider { event, contact: phone.contact(), state: Arc::clone(&state) };
+        phone.endpoint().serve(Box::new(move |request| decider.answer(request)));
+        let (sender, seen) = channel();
+        let stop = Arc::new(AtomicBool::new(false));
+        let worker = Worker {
+            phone: phone.also(phone.identity()),
+            state: Arc::clone(&state),
+            seen: sender,
+            stop: Arc::clone(&stop),
+        };
+        let worker = Some(std::thread::spawn(move || worker.run()));
+        Self { event, phone, state, seen: Mutex::new(seen), stop, worker }
+    }
+
+    /// Its URI, for `target`.
+    #[must_use]
+    pub fn uri(&self) -> String {
+        format!("sip:{}", self.phone.address())
+    }
+
+    /// What the configuration says of it.
+    #[must_use]
+    pub fn entry(&self, name: &str) -> toml::Table {
+        let mut entry = toml::Table::new();
+        entry.insert("name".to_owned(), name.into());
+        entry.insert("target".to_owned(), self.uri().into());
+        entry
+    }
+
+    /// What it tells of a resource from now on: type and text, with [`VERSION`] for the version. Dialogs that are
+    /// there are not notified.
+    pub fn knows(&self, resource: &str, kind: &str, text: &str) {
+        lock(&self.state).bodies.insert(resource.to_owned(), (kind.to_owned(), text.to_owned()));
+    }
+
+    /// As [`Source::knows`], and notifies the dialog; the NOTIFY has to be taken.
+    #[track_caller]
+    pub fn tells(&self, resource: &str, kind: &str, text: &str) {
+        self.knows(resource, kind, text);
+        let answer = self.notify(resource);
+        assert_eq!(answer.status(), 200, "{answer}");
+    }
+
+    /// A NOTIFY with what it knows of a resource, in its dialog; gives the answer.
+    #[track_caller]
+    pub fn notify(&self, resource: &str) -> Message {
+        self.send(&self.notification(resource, None))
+    }
+
+    /// A NOTIFY with another Subscription-State and without body, in the dialog of a resource. One that ends the
+    /// subscription ends the dialog here, too. Gives the answer.
+    #[track_caller]
+    pub fn notify_state(&self, resource: &str, state: &str) -> Message {
+        let request = self.notification(resource, Some(state));
+        let answer = self.send(&request);
+        if state.starts_with("terminated") {
+            lock(&self.state).dialogs.retain(|dialog| dialog.call_id != request.call_id());
+        }
+        answer
+    }
+
+    /// The next NOTIFY in the dialog of a resource, to be changed and sent with [`Source::send`].
+    #[track_caller]
+    #[must_use]
+    pub fn notification(&self, resource: &str, subscription_state: Option<&str>) -> Message {
+        let mut state = lock(&self.state);
+        let (now, bodies) = (state.now(), state.bodies.clone());
+        let dialog = state.dialogs.iter_mut().rev().find(|dialog| dialog.resource == resource);
+        let Some(dialog) = dialog else { panic!("nobody is subscribed to {resource}") };
+        dialog.notify(&self.phone, subscription_state, bodies.get(resource), now)
+    }
+
+    /// Sends a NOTIFY to where its Request-URI leads; gives the answer.
+    #[track_caller]
+    pub fn send(&self, notify: &Message) -> Message {
+        toward(&self.phone, notify).send(notify)
+    }
+
+    /// The next SUBSCRIBE; fails the test if none comes.
+    #[track_caller]
+    pub fn subscribe(&self) -> Subscribe {
+        match self.try_subscribe(LIMIT) {
+            Some(subscribe) => subscribe,
+            None => panic!("no SUBSCRIBE within {LIMIT:?}"),
+        }
+    }
+
+    /// The next SUBSCRIBE, if one comes within the limit.
+    #[must_use]
+    pub fn try_subscribe(&self, limit: Duration) -> Option<Subscribe> {
+        self.assert_clean();
+        lock(&self.seen).recv_timeout(limit).ok()
+    }
+
+    /// Fails the test if a SUBSCRIBE is there or comes within a moment. The server has to have been seen doing
+    /// something that would have come after it.
+    #[track_caller]
+    pub fn assert_quiet(&self) {
+        if let Some(subscribe) = self.try_subscribe(Duration::from_millis(150)) {
+            panic!("a SUBSCRIBE that nobody expects:\n{}", subscribe.message);
+        }
+    }
+
+    /// Answers the next SUBSCRIBE so.
+    pub fn answer_next(&self, answer: Answer) {
+        lock(&self.state).next.push_back(answer);
+    }
+
+    /// Answers all SUBSCRIBEs so; none: as it should.
+    pub fn answer_all(&self, answer: Option<Answer>) {
+        lock(&self.state).always = answer;
+    }
+
+    /// From now on nothing is answered, or everything again.
+    pub fn silent(&self, silent: bool) {
+        lock(&self.state).silent = silent;
+    }
+
+    /// From now on no NOTIFY follows a SUBSCRIBE by itself, or one does again.
+    pub fn mute(&self, mute: bool) {
+        lock(&self.state).mute = mute;
+    }
+
+    /// From now on the first NOTIFY comes before the answer to the SUBSCRIBE (RFC 6665 4.4.1).
+    pub fn notify_early(&self) {
+        lock(&self.state).early = true;
+    }
+
+    /// Grants no more seconds than that.
+    pub fn grant(&self, seconds: u32) {
+        lock(&self.state).grant = Some(seconds);
+    }
+
+    /// Refuses less than that with 423.
+    pub fn least(&self, seconds: u32) {
+        lock(&self.state).least = seconds;
+    }
+
+    /// Asks for credentials.
+    pub fn challenge(&self, digest: Digest) {
+        lock(&self.state).digest = Some(digest);
+    }
+
+    /// Forgets all dialogs, as after a restart.
+    pub fn forget(&self) {
+        lock(&self.state).dialogs.clear();
+    }
+
+    /// Subscriptions that are there.
+    #[must_use]
+    pub fn subscriptions(&self) -> usize {
+        lock(&self.state).dialogs.len()
+    }
+
+    /// Time goes on for the server and its sources.
+    #[track_caller]
+    pub fn advance(server: &Server, sources: &[&Self], by: Duration) {
+        for source in sources {
+            lock(&source.state).ahead += by;
+        }
+        server.advance(by);
+    }
+
+    /// The phone that it is made of.
+    #[must_use]
+    pub fn phone(&self) -> &Phone {
+        &self.phone
+    }
+
+    /// The event package.
+    #[must_use]
+    pub fn event(&self) -> &str {
+        self.event
+    }
+
+    /// Fails the test if anything that arrived was not as it must be.
+    #[track_caller]
+    pub fn assert_clean(&self) {
+        let faults = std::mem::take(&mut lock(&self.state).faults);
+        assert!(faults.is_empty(), "{}", faults.join("\n----\n"));
+        self.phone.endpoint().assert_clean();
+    }
+}
+
+impl Drop for Source {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::SeqCst);
+        if let Some(worker) = self.worker.take() {
+            let _ = worker.join();
+        }
+        if !std::thread::panicking() {
+            self.assert_clean();
+        }
+    }
+}
+
+/// A phone that sends to where the Request-URI leads: a Contact of the server, with an IP address.
+fn toward(phone: &Phone, request: &Message) -> Phone {
+    let uri = request.uri();
+    let transport = match uri.contains("transport=tcp") {
+        true => Transport::Tcp,
+        false => Transport::Udp,
+    };
+    let host = uri.rsplit_once('@').map_or(uri.trim_start_matches("sip:"), |(_, host)| host);
+    let to = host.split(';').next().unwrap_or_default().parse();
+    phone.toward(to.unwrap_or_else(|_| panic!("no address in {uri}")), transport)
+}
+
+impl Dialog {
+    fn notify(
+        &mut self,
+        phone: &Phone,
+        state: Option<&str>,
+        body: Option<&(String, String)>,
+        now: Instant,
+    ) -> Message {
+        self.cseq += 1;
+        let phone = Phone::toward(phone, phone.address(), self.transport);
+        let left = self.until.saturating_duration_since(now).as_secs();
+        let message = Message::request("NOTIFY", &self.target)
+            .with("Via", phone.via())
+            .with("Max-Forwards", "70")
+            .with("From", self.local.as_str())
+            .with("To", self.remote.as_str())
+            .with("Call-ID", self.call_id.as_str())
+            .with("CSeq", format!("{} NOTIFY", self.cseq))
+            .with("Contact", phone.contact())
+            .with("Event", self.event.as_str())
+            .with("Subscription-State", state.map_or(format!("active;expires={left}"), str::to_owned));
+        match body {
+            Some((kind, text)) if state.is_none() => {
+                let text = text.replace(VERSION, &self.documents.to_string());
+                self.documents += 1;
+                message.body(kind, text)
+            }
+            _ => message,
+        }
+    }
+}
+
+/// Decides the answers.
+struct Decider {
+    event: &'static str,
+    contact: String,
+    state: Arc<Mutex<State>>,
+}
+
+impl Decider {
+    fn answer(&self, request: &Message) -> Answer {
+        let mut state = lock(&self.state);
+        let (at, early) = (Instant::now(), state.early);
+        let answer = self.decide(&mut state, request);
+        let (status, later) = match &answer {
+            Answer::Message(response) if early && response.status() == 200 => {
+                (200, Some(response.as_ref().clone()))
+            }
+            Answer::Message(response) => (response.status(), None),
+            Answer::Status(status, ..) => (*status, None),
+            Answer::Ok => (200, None),
+            Answer::Silence => (0, None),
+        };
+        let waits = later.is_some();
+        state.decided.insert(request.branch(), (status, at, later));
+        if waits { Answer::Silence } else { answer }
+    }
+
+    fn decide(&self, state: &mut State, request: &Message) -> Answer {
+        let status = |status, reason| Answer::Status(status, reason, Vec::new());
+        if state.silent {
+            return Answer::Silence;
+        }
+        if request.method() != "SUBSCRIBE" {
+            return status(405, "Method Not Allowed");
+        }
+        if let Err(fault) = self.check(request) {
+            state.faults.push(format!("{fault}\n{request}"));
+        }
+        if let Some(digest) = &mut state.digest
+            && let Err(refusal) = digest.check(request)
+        {
+            return refusal;
+        }
+        let asked = request.expires().unwrap_or(0);
+        let known = state.dialogs.iter().position(|dialog| dialog.call_id == request.call_id());
+        if tag(request.header("To").unwrap_or_default()).is_some() {
+            let Some(index) = known else { return status(481, "Subscription Does Not Exist") };
+            let dialog = &mut state.dialogs[index];
+            if request.cseq() <= dialog.seen {
+                state.faults.push(format!("CSeq does not grow (RFC 3261 12.2.1.1)\n{request}"));
+            } else {
+                dialog.seen = request.cseq();
+            }
+        }
+        if let Some(answer) = state.next.pop_front().or_else(|| state.always.clone()) {
+            return answer;
+        }
+        if asked > 0 && asked < state.least {
+            let least = vec![("Min-Expires".to_owned(), state.least.to_string())];
+            return Answer::Status(423, "Interval Too Brief", least);
+        }
+        let granted = asked.min(state.grant.unwrap_or(u32::MAX));
+        let until = state.now() + Duration::from_secs(granted.into());
+        let response = match known {
+            Some(index) => {
+                let dialog = &mut state.dialogs[index];
+                dialog.until = until;
+                Message::response(request, 200, "OK", "")
+            }
+            None => {
+                let response = Message::response(request, 200, "OK", &unique("s"));
+                let value = |of: &Message, name: &str| of.header(name).unwrap_or_default().to_owned();
+                let target = address(request.header("Contact").unwrap_or_default()).to_owned();
+                state.dialogs.push(Dialog {
+                    resource: request.uri().to_owned(),
+                    call_id: request.call_id().to_owned(),
+                    local: value(&response, "To"),
+                    remote: value(request, "From"),
+                    transport: if target.contains("transport=tcp") { Transport::Tcp } else { Transport::Udp },
+                    target,
+                    event: value(request, "Event"),
+                    seen: request.cseq(),
+                    cseq: 0,
+                    documents: 0,
+                    until,
+                });
+                response
+            }
+        };
+        let response = response.with("Contact", self.contact.as_str()).with("Expires", granted.to_string());
+        Answer::Message(Box::new(response))
+    }
+
+    /// What holds for every SUBSCRIBE of the server.
+    fn check(&self, request: &Message) -> Result<(), String> {
+        let event = request.header("Event").unwrap_or_default();
+        if event.split(';').next() != Some(self.event) {
+            return Err(format!("Event {event:?} at a source for {}", self.event));
+        }
+        let from = address(request.header("From").unwrap_or_default()).to_owned();
+        let asserted: Vec<&str> = request.all("P-Asserted-Identity").map(address).collect();
+        if asserted != [from.as_str()] {
+            return Err(format!("From is {from}, P-Asserted-Identity {asserted:?} (EXT-18)"));
+        }
+        let accepted = match self.event {
+            "reg" => "application/reginfo+xml",
+            _ => "application/pidf+xml",
+        };
+        if !request.values("Accept").iter().any(|kind| kind == accepted) {
+            return Err(format!("{accepted} is not in Accept"));
+        }
+        if parameter(request.header("From").unwrap_or_default(), "tag").is_none() {
+            return Err("no From tag".to_owned());
+        }
+        Ok(())
+    }
+}
+
+/// Sends what follows a SUBSCRIBE once it has its answer.
+struct Worker {
+    phone: Phone,
+    state: Arc<Mutex<State>>,
+    seen: Sender<Subscribe>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Worker {
+    fn run(self) {
+        while !self.stop.load(Ordering::SeqCst) {
+            if let Some(arrived) = self.phone.endpoint().stray(Duration::from_millis(50)) {
+                self.follow(arrived);
+            }
+        }
+    }
+
+    fn follow(&self, arrived: Arrived) {
+        let Some((status, at, later)) = lock(&self.state).decided.remove(&arrived.message.branch()) else {
+            // A response that nobody waits for any more.
+            return;
+        };
+        let accepted = status == 200 && !lock(&self.state).mute;
+        let ends = arrived.message.expires() == Some(0);
+        if let Some(response) = later {
+            if accepted {
+                self.notify(&arrived.message, ends);
+            }
+            self.phone.endpoint().answer(&arrived, &Answer::Message(Box::new(response)));
+        } else if accepted {
+            self.notify(&arrived.message, ends);
+        }
+        // The test may be over.
+        let _ = self.seen.send(Subscribe { message: arrived.message, status, at });
+    }
+
+    fn notify(&self, request: &Message, ends: bool) {
+        let notify = {
+            let mut state = lock(&self.state);
+            let (now, bodies) = (state.now(), state.bodies.clone());
+            let Some(index) = state.dialogs.iter().position(|dialog| dialog.call_id == request.call_id())
+            else {
+                return;
+            };
+            let subscription_state = ends.then_some("terminated;reason=timeout");
+            let dialog = &mut state.dialogs[index];
+            let notify = dialog.notify(&self.phone, subscription_state, bodies.get(&dialog.resource), now);
+            if ends {
+                state.dialogs.remove(index);
+            }
+            notify
+        };
+        // A server that has been killed does not answer; whoever waits for its effect notices.
+        let _ = toward(&self.phone, &notify).begin(&notify).try_wait(LIMIT);
+    }
+}
+
+/// Where a request came from, as an address of this machine.
+#[must_use]
+pub fn came_over_tcp(arrived: &Arrived) -> bool {
+    matches!(arrived.source, Origin::Tcp(_))
+}
