@@ -5,7 +5,7 @@ use crate::configuration::{Configuration, Problem};
 use crate::delivery;
 use crate::errors::Refusal;
 use crate::expiry;
-use crate::external::{self, ledger};
+use crate::external::{self, learning, ledger};
 use crate::fanout;
 use crate::identity::{Presentity, Service};
 use crate::inspection;
@@ -83,8 +83,26 @@ impl Presence {
         message: &Message<'_>,
         payload: &[u8],
     ) -> Verdict {
-        let verdict = subscription::forwarded(host, &self.configuration, partition, message, payload);
+        let verdict = if payload == learning::BEHIND {
+            self.behind(host, partition, message)
+        } else {
+            subscription::forwarded(host, &self.configuration, partition, message, payload)
+        };
         self.answer(host, message, verdict)
+    }
+
+    /// A request for an alias of the presentity of that partition.
+    fn behind(
+        &self,
+        host: &mut dyn Host,
+        partition: &str,
+        message: &Message<'_>,
+    ) -> Result<Verdict, Refusal> {
+        let presentity = Presentity::of(host, &self.configuration, message)?.behind(partition);
+        match message.method() {
+            "PUBLISH" => publication::handle(host, &self.configuration, message, &presentity),
+            _ => subscription::handle(host, &self.configuration, message, &presentity),
+        }
     }
 
     fn answer(
@@ -108,14 +126,7 @@ impl Presence {
     }
 
     /// A timer fired.
-    pub fn on_timer(
-        &self,
-        host: &mut dyn Host,
-        partition: &str,
-        name: &[u8],
-        _due: Instant,
-        _payload: &[u8],
-    ) {
+    pub fn on_timer(&self, host: &mut dyn Host, partition: &str, name: &[u8], due: Instant, _payload: &[u8]) {
         let mut step = Step::new(host, &self.configuration, partition);
         let kind = name.first().copied().unwrap_or_default();
         let id = Id::of_key(name);
@@ -128,7 +139,7 @@ impl Presence {
             (keys::UNDECIDED, ..) => watcher_info::give_up(&mut step, name),
             _ if name == keys::THROTTLE_TIMER => fanout::throttle_ended(&mut step),
             _ if name == keys::UNTIL_TIMER => aggregate::compose(&mut step, Change::Time),
-            _ if external::fired(&mut step, name) => {}
+            _ if external::fired(&mut step, name, due) => {}
             _ => step.host.log(Level::Warn, "timer of an unknown name ignored", &[("presentity", partition)]),
         }
     }

@@ -4,9 +4,10 @@ use serde_json::{Map, Value};
 
 use super::Problem;
 use super::section::{Section, problem};
-use crate::external::source::{Credentials, Network, Source, SourceKind, Start};
+use crate::external::kind::{self, SourceKind};
+use crate::external::source::{Credentials, Network, Source, Start};
 use crate::identity::{Normalizer, read_domain};
-use crate::sip::Uri;
+use crate::sip::{Identity, Uri};
 
 /// More sources than anybody has.
 const MOST: usize = 64;
@@ -47,10 +48,12 @@ pub(super) fn read(
 ) -> Sources {
     let section = Section::of(whole, "", "external", problems);
     // How often the files are looked at is the host's business.
-    section.only(&["super_user", "registrar", "community", "reload"], problems);
+    let known: Vec<&str> =
+        ["super_user", "reload"].into_iter().chain(SourceKind::all().map(SourceKind::name)).collect();
+    section.only(&known, problems);
     let super_user = section.get("super_user").and_then(|value| uri(&section, "super_user", value, problems));
     let mut sources = Sources::default();
-    for kind in [SourceKind::Registrar, SourceKind::Community] {
+    for kind in SourceKind::all() {
         for entry in section.entries(kind.name(), MOST, problems) {
             let key = entry.dotted("name");
             let Some(source) = source(kind, &entry, super_user.as_deref(), normalizer, problems) else {
@@ -76,11 +79,8 @@ fn source(
     normalizer: &Normalizer,
     problems: &mut Vec<Problem>,
 ) -> Option<Source> {
-    let own: &[&str] = match kind {
-        SourceKind::Registrar => &["third_party"],
-        SourceKind::Community => &["asks_as"],
-    };
-    entry.only(&[COMMON, own].concat(), problems);
+    // Settings that only some kinds have are not there for the others.
+    entry.only(&[COMMON, kind::of(kind).settings()].concat(), problems);
     let before = problems.len();
     let domain = entry.get("domain").and_then(|value| {
         let domain = value.as_str().and_then(read_domain);
@@ -113,6 +113,7 @@ fn source(
         let message = "missing, and external.super_user too: expected the server's own SIP URI".to_owned();
         problems.push(Problem { key: entry.dotted("super_user"), message });
     }
+    let own_identity = super_user.as_deref().and_then(|text| normalizer.read(text).ok());
     let targets = targets(entry, problems);
     let start = match entry.get("start").map(|value| (value, value.as_str())) {
         None | Some((_, Some("demand"))) => Start::Demand,
@@ -135,6 +136,7 @@ fn source(
         id: Source::id_of(name.as_deref().unwrap_or_default()),
         name: name.unwrap_or_default(),
         super_user: super_user.unwrap_or_default(),
+        own_identity: own_identity.map(Identity::into_string).unwrap_or_default(),
         targets,
         domain,
         listed,
@@ -145,7 +147,7 @@ fn source(
         retry: (u64::from(min) * 1_000, u64::from(max) * 1_000),
         credentials: credentials(entry, problems),
         peers: peers(entry, problems),
-        third_party: kind == SourceKind::Registrar && entry.flag("third_party", false, problems),
+        third_party: entry.flag("third_party", false, problems),
         asks_as: asks_as(entry, normalizer, problems),
     };
     (problems.len() == before).then_some(source)

@@ -15,7 +15,7 @@
 //! | `backend/` | the subscription at a source: dialog, refresh, failure, failover |
 //! | `pacing.rs` | no more new subscriptions a second than a source can take |
 //! | `contribution.rs` | what of it goes into the document |
-//! | `learning.rs` | which other identities of a presentity a registrar names |
+//! | `learning/` | which other identities of a presentity a registrar names |
 //! | `peers.rs` | what communities that watch here are not shown, so that nothing goes round in circles |
 //! | `ledger/` | how a source fares, for the operator |
 //!
@@ -35,23 +35,28 @@ pub mod peers;
 pub mod registrar;
 pub mod source;
 
+use crate::ports::Instant;
 use crate::step::Step;
 
 /// A timer fired. False if it is none of these.
-pub fn fired(step: &mut Step<'_>, name: &[u8]) -> bool {
+pub fn fired(step: &mut Step<'_>, name: &[u8], due: Instant) -> bool {
     backend::fired(step, name)
-        || pacing::fired(step, name)
+        || pacing::fired(step, name, due)
         || demand::fired(step, name)
         || ledger::fired(step, name)
 }
 
 /// A post arrived. False if it is none of these.
 pub fn posted(step: &mut Step<'_>, payload: &[u8]) -> bool {
-    pacing::posted(step, payload) || ledger::posted(step, payload) || demand::posted(step, payload)
+    pacing::posted(step, payload)
+        || learning::posted(step, payload)
+        || ledger::posted(step, payload)
+        || demand::posted(step, payload)
 }
 
 /// The host has started anew.
 pub fn recover(step: &mut Step<'_>) {
     backend::recover(step);
+    demand::recover(step);
     ledger::recover(step);
 }

@@ -2,29 +2,10 @@
 
 use std::net::SocketAddr;
 
+use super::kind::SourceKind;
 use crate::keys::Id;
 use crate::sip::message::Peer;
 use crate::step::Step;
-
-/// What a source is. A third kind is one more of these; see [`super::kind`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum SourceKind {
-    /// A registrar, in an IMS the S-CSCF: who is registered, and with what.
-    Registrar,
-    /// Another presence system.
-    Community,
-}
-
-impl SourceKind {
-    /// As configuration, log and metrics name it.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Registrar => "registrar",
-            Self::Community => "community",
-        }
-    }
-}
 
 /// When a source is subscribed to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +36,8 @@ pub struct Source {
     pub id: Id,
     /// The server's own identity there (WPS-11): a SIP URI.
     pub super_user: String,
+    /// The same, normalized: who subscribes here so is this server, and has come round in a circle.
+    pub own_identity: String,
     /// Where it is: SIP URIs, the preferred one first.
     pub targets: Vec<String>,
     /// It knows users of this domain under their own identities; none if only those in the directory.

@@ -39,7 +39,7 @@ use crate::step::Step;
 const SCAN: u32 = 1_000;
 
 /// A timer that is so many milliseconds late has come due while there was no server.
-const LATE: u64 = 5_000;
+pub const LATE: u64 = 5_000;
 
 /// A source is wanted for this presentity, which it knows as `resource`, a URI. Does nothing if it is
 /// subscribed to already, but for another resource. Where the source has refused for good, it is tried again
@@ -73,15 +73,7 @@ pub fn start(step: &mut Step<'_>, source: &Source, resource: &str) {
 
 /// [`super::pacing`] lets a new subscription go, or a refresh that was late.
 pub fn granted(step: &mut Step<'_>, source: &Source) {
-    let Some(mut kept) = Kept::load(step, source) else { return };
-    let waits = match &kept.record.phase {
-        Phase::Waiting(_) => true,
-        Phase::Live(live) => live.next == Refresh::Paced,
-        _ => false,
-    };
-    if !waits {
-        return;
-    }
+    let Some(mut kept) = Kept::load(step, source).filter(|kept| kept.record.waits()) else { return };
     let Some(resource) = demand::wanted(step, source) else { return life::stop(step, kept) };
     if kept.record.resource != resource {
         life::leave(step, &mut kept);
@@ -93,6 +85,13 @@ pub fn granted(step: &mut Step<'_>, source: &Source) {
         _ => request::create(step, &mut kept, 0),
     }
     kept.save(step);
+}
+
+/// [`super::pacing`] has let it go while there was no server.
+pub fn missed(step: &mut Step<'_>, source: &Source) {
+    if Kept::load(step, source).is_some_and(|kept| kept.record.waits()) {
+        pacing::ask(step, source);
+    }
 }
 
 /// A source is wanted no longer: ends the subscription there and takes out what it contributed.
@@ -123,6 +122,7 @@ pub fn abandon(step: &mut Step<'_>, id: Id) {
     step.host.delete(&id.key(keys::REPORTED), Durability::Durable);
     step.host.cancel_timer(&id.key(keys::BACKEND));
     contribution::remove(step, id);
+    ledger::abandoned(step, id);
 }
 
 /// The host has started after a stop without order, or with requests unanswered. Dialogs go on, nothing is

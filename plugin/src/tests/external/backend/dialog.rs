@@ -255,3 +255,42 @@ fn a_subscription_takes_little_room() {
     let size = far.record().len();
     assert!(size <= 150, "{size} bytes");
 }
+
+/// RFC 3261 21.4.20: a SUBSCRIBE of our own that comes back is told so; for its source that is final.
+#[test]
+fn rfc3261_21_4_20_our_own_subscribe_is_not_served() {
+    let mut far = Far::new(ONE);
+    let ask = far.only_ask();
+    let contact = ask.sent.request.contact.clone().unwrap();
+    let text = format!(
+        "SUBSCRIBE {ALICE} SIP/2.0\n{}Contact: <sip:{contact}@192.0.2.9>\n\n",
+        ask.headers.replace("\r\n", "\n")
+    );
+    let answer = far.scene.request(&text).unwrap();
+    assert_eq!(answer.status, 482);
+    far.answer(&ask, answer.status, "");
+    assert_eq!(far.phase(), "stopped");
+    assert_eq!(far.lines("come round in a circle"), 1);
+}
+
+/// The whole way of a registrar: reginfo comes in, and is shown.
+#[test]
+fn wps_07_a_registration_is_shown() {
+    let mut far = Far::new(&ONE.replace("community", "registrar"));
+    let ask = far.only_ask();
+    far.accept(&ask, 3_761);
+    let body = format!(
+        "<?xml version='1.0'?><reginfo xmlns='urn:ietf:params:xml:ns:reginfo' version='0' state='full'>\
+         <registration aor='{ALICE}' id='r' state='active'>\
+         <contact id='c' state='active' event='registered'><uri>sip:alice@192.0.2.77</uri></contact>\
+         </registration></reginfo>"
+    );
+    let lines = "Subscription-State: active;expires=3761\nEvent: reg\n";
+    let answer = far.notify_with(&ask, "far", 1, lines, THERE, "application/reginfo+xml", &body);
+    assert_eq!(answer.status, 200);
+    let status = far.status().unwrap();
+    assert_eq!((status.phase, status.shown_until), ("live", status.expires));
+    // The next body is read with what was kept of this one (EXT-03): its number is not higher.
+    let answer = far.notify_with(&ask, "far", 2, lines, THERE, "application/reginfo+xml", &body);
+    assert_eq!((answer.status, far.asks().len()), (200, 0));
+}
