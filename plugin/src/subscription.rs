@@ -118,9 +118,6 @@ impl<'m> Asked<'m> {
         presentity: &Presentity<'_>,
     ) -> Result<Self, Refusal> {
         let principal = Principal::of(host, configuration, message, presentity)?;
-        if configuration.external.iter().any(|source| principal.is(&source.own_identity)) {
-            return Err(Refusal::Loop);
-        }
         let event = Event::of(message)?;
         let package = Package::of(&event)?;
         crate::handler::check_require(message)?;

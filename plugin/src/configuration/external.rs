@@ -7,7 +7,7 @@ use super::section::{Section, problem};
 use crate::external::kind::{self, SourceKind};
 use crate::external::source::{Credentials, Network, Source, Start};
 use crate::identity::{Normalizer, read_domain};
-use crate::sip::{Identity, Uri};
+use crate::sip::Uri;
 
 /// More sources than anybody has.
 const MOST: usize = 64;
@@ -113,7 +113,6 @@ fn source(
         let message = "missing, and external.super_user too: expected the server's own SIP URI".to_owned();
         problems.push(Problem { key: entry.dotted("super_user"), message });
     }
-    let own_identity = super_user.as_deref().and_then(|text| normalizer.read(text).ok());
     let targets = targets(entry, problems);
     let start = match entry.get("start").map(|value| (value, value.as_str())) {
         None | Some((_, Some("demand"))) => Start::Demand,
@@ -136,7 +135,6 @@ fn source(
         id: Source::id_of(name.as_deref().unwrap_or_default()),
         name: name.unwrap_or_default(),
         super_user: super_user.unwrap_or_default(),
-        own_identity: own_identity.map(Identity::into_string).unwrap_or_default(),
         targets,
         domain,
         listed,

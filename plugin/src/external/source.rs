@@ -36,8 +36,6 @@ pub struct Source {
     pub id: Id,
     /// The server's own identity there (WPS-11): a SIP URI.
     pub super_user: String,
-    /// The same, normalized: who subscribes here so is this server, and has come round in a circle.
-    pub own_identity: String,
     /// Where it is: SIP URIs, the preferred one first.
     pub targets: Vec<String>,
     /// It knows users of this domain under their own identities; none if only those in the directory.

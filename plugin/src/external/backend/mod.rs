@@ -39,7 +39,7 @@ use crate::step::Step;
 const SCAN: u32 = 1_000;
 
 /// A timer that is so many milliseconds late has come due while there was no server.
-pub const LATE: u64 = 5_000;
+const LATE: u64 = 5_000;
 
 /// A source is wanted for this presentity, which it knows as `resource`, a URI. Does nothing if it is
 /// subscribed to already, but for another resource. Where the source has refused for good, it is tried again
@@ -73,7 +73,15 @@ pub fn start(step: &mut Step<'_>, source: &Source, resource: &str) {
 
 /// [`super::pacing`] lets a new subscription go, or a refresh that was late.
 pub fn granted(step: &mut Step<'_>, source: &Source) {
-    let Some(mut kept) = Kept::load(step, source).filter(|kept| kept.record.waits()) else { return };
+    let Some(mut kept) = Kept::load(step, source) else { return };
+    let waits = match &kept.record.phase {
+        Phase::Waiting(_) => true,
+        Phase::Live(live) => live.next == Refresh::Paced,
+        _ => false,
+    };
+    if !waits {
+        return;
+    }
     let Some(resource) = demand::wanted(step, source) else { return life::stop(step, kept) };
     if kept.record.resource != resource {
         life::leave(step, &mut kept);
@@ -85,13 +93,6 @@ pub fn granted(step: &mut Step<'_>, source: &Source) {
         _ => request::create(step, &mut kept, 0),
     }
     kept.save(step);
-}
-
-/// [`super::pacing`] has let it go while there was no server.
-pub fn missed(step: &mut Step<'_>, source: &Source) {
-    if Kept::load(step, source).is_some_and(|kept| kept.record.waits()) {
-        pacing::ask(step, source);
-    }
 }
 
 /// A source is wanted no longer: ends the subscription there and takes out what it contributed.

@@ -184,16 +184,6 @@ impl Backend {
         [next, self.shown_until].into_iter().flatten().min()
     }
 
-    /// True while pacing is waited for.
-    #[must_use]
-    pub fn waits(&self) -> bool {
-        match &self.phase {
-            Phase::Waiting(_) => true,
-            Phase::Live(live) => live.next == Refresh::Paced,
-            _ => false,
-        }
-    }
-
     /// Seconds to ask for.
     #[must_use]
     pub fn asks(&self, source: &Source) -> u32 {

@@ -97,17 +97,6 @@ impl Far {
         (far, ask)
     }
 
-    /// Somebody else is watched, by number; the status of the answer.
-    pub fn watch_other(&mut self, user: u32) -> u16 {
-        let presentity = format!("sip:user{user}@example.com");
-        let text = format!(
-            "SUBSCRIBE {presentity} SIP/2.0\nTo: <{presentity}>\nFrom: <sip:bob@example.com>;tag=w\n\
-             Call-ID: w{user}\nCSeq: 1 SUBSCRIBE\nP-Asserted-Identity: <sip:bob@example.com>\n\
-             Contact: <sip:bob@192.0.2.1>\nEvent: presence\n\n"
-        );
-        self.scene.request(&text).unwrap().status
-    }
-
     /// Runs what is due and answers what watchers get.
     pub fn settle(&mut self) {
         self.scene.settle();
