@@ -58,6 +58,10 @@ fn a_component_that_fails_is_taken_back_and_nothing_is_lost() {
     while run(&phone, "enter q\nget k").expect(200).body != b"arrived\n" {
         assert!(started.elapsed() < Duration::from_secs(10), "the post of the timer has not arrived");
     }
+    while !server.log().contains("has lost its trial") {
+        assert!(started.elapsed() < Duration::from_secs(10), "{}", server.log());
+        std::thread::sleep(Duration::from_millis(5));
+    }
     let log = server.log();
     let told: Vec<&str> = log.lines().filter(|line| line.contains("has lost its trial")).collect();
     assert!(told.len() == 1 && told[0].contains("6 steps failed within 10 s"), "{told:?}");

@@ -91,7 +91,7 @@ impl Engine {
             None => None,
         };
         let stored = schemas::read(&*storage)?;
-        let fit = Fit { configuration: &config.plugin_configuration, schemas: &stored, rules };
+        let fit = Fit { configuration: &config.plugin_configuration, schemas: &stored, tables: &[], rules };
         let none = Former { own: &Tables::default(), others: &Tables::default() };
         let (mut generation, renewal) = runtime.ticking(|| {
             let compiled = Compiled::new(&runtime, &config, component)?;

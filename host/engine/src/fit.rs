@@ -67,7 +67,7 @@ pub enum ComponentError {
     #[error("the component has no table {}", .0.join(", "))]
     NoTables(Vec<String>),
     /// Tables cannot be built: each of them, with what is wrong with its source.
-    #[error("{}", tables(.0))]
+    #[error("{}", broken(.0))]
     Tables(Vec<BrokenTable>),
     /// The site's own identity rules cannot be used.
     #[error("the identity rules: {0}")]
@@ -103,8 +103,8 @@ fn describe(problems: &[(String, String)]) -> String {
     problems.iter().map(|(key, message)| format!("{key}: {message}")).collect::<Vec<_>>().join("; ")
 }
 
-fn tables(broken: &[BrokenTable]) -> String {
-    broken.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+fn broken(tables: &[BrokenTable]) -> String {
+    tables.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 fn several(found: &[ComponentError]) -> String {
@@ -191,6 +191,14 @@ pub(crate) fn schemas(description: &Description, stored: &[u32]) -> Result<(), C
     ComponentError::all(
         strange.map(|stored| ComponentError::Schema { stored: *stored, reads: reads.clone() }),
     )
+}
+
+/// Whether a component has the tables that it must have.
+pub(crate) fn tables(description: &Description, wanted: &[&str]) -> Result<(), ComponentError> {
+    let has = |table: &&&str| description.tables.iter().any(|known| known == **table);
+    let lost: Vec<String> =
+        wanted.iter().filter(|table| !has(table)).map(|table| (*table).to_owned()).collect();
+    if lost.is_empty() { Ok(()) } else { Err(ComponentError::NoTables(lost)) }
 }
 
 #[cfg(test)]

@@ -154,6 +154,8 @@ pub(crate) struct Fit<'a> {
     pub configuration: &'a str,
     /// Schemas of the records in the store.
     pub schemas: &'a [u32],
+    /// Tables that it must have: there are sources for them, which would silently have no effect.
+    pub tables: &'a [&'a str],
     /// The identity rules that go with it.
     pub rules: Option<Arc<Rules>>,
 }
@@ -193,8 +195,11 @@ impl Generation {
         canary.arm(runtime);
         let lifecycle = canary.plugin.rollcall_plugin_lifecycle();
         let description = lifecycle.call_describe(&mut canary.store).map_err(trapped("describe"))?;
-        let found =
-            [fit::schemas(&description, fit.schemas), configure(runtime, &mut canary, fit.configuration)];
+        let found = [
+            fit::schemas(&description, fit.schemas),
+            fit::tables(&description, fit.tables),
+            configure(runtime, &mut canary, fit.configuration),
+        ];
         ComponentError::all(found.into_iter().filter_map(Result::err))?;
         Ok(Generation {
             number: 0,

@@ -134,20 +134,17 @@ impl Shared {
     fn prepare(&self, compiled: &Compiled) -> Result<Generation, ComponentError> {
         let stored = schemas::read(&*self.storage)?;
         let current = self.current.load_full();
+        let had = &current.description.tables;
+        let sources = self.sources.iter().map(|(table, _)| table);
+        let tables: Vec<&str> = sources.filter(|t| had.contains(t)).map(String::as_str).collect();
         let fit = Fit {
             configuration: &self.config.plugin_configuration,
             schemas: &stored,
+            tables: &tables,
             rules: current.rules.clone(),
         };
         let generation = Generation::prepare(&self.runtime, &self.config, compiled, &fit)?;
-        let (had, has) = (&current.description.tables, &generation.description.tables);
-        let sources = self.sources.iter().map(|(table, _)| table);
-        let lost: Vec<String> = sources.filter(|t| had.contains(t) && !has.contains(t)).cloned().collect();
-        let found = [
-            (!lost.is_empty()).then_some(ComponentError::NoTables(lost)),
-            self.fill(&generation, &current).err(),
-        ];
-        ComponentError::all(found.into_iter().flatten())?;
+        self.fill(&generation, &current)?;
         Ok(generation)
     }
 

@@ -154,7 +154,7 @@ impl<'a> Stage<'a> {
             }
             _ => None,
         };
-        let fit = Fit { configuration, schemas: &[], rules };
+        let fit = Fit { configuration, schemas: &[], tables: &[], rules };
         Ok(Generation::prepare(self.runtime, config, &self.compiled, &fit)?)
     }
 
