@@ -11,6 +11,7 @@ mod conditional;
 mod configuration;
 mod documents;
 mod expiry;
+mod external;
 mod fetch;
 mod header_forms;
 mod identities;

@@ -1,0 +1,100 @@
+//! NOTIFYs from sources are taken in the right dialog from the right peer only (EXT-16).
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use rollcall_tests::message::Message;
+use rollcall_tests::rng::unique;
+use rollcall_tests::{Config, Phone, Server, Source};
+
+use super::*;
+
+fn watched(server: &Server) -> Phone {
+    Phone::udp(server, BOB)
+}
+
+/// RFC 6665 4.1.3, RFC 3261 12.2.2 (EXT-16): what belongs to no subscription of the server's is 481: another Call-ID,
+/// other tags, another routing text. None of it changes anything.
+#[test]
+fn a_notify_out_of_dialog_is_refused() {
+    let (server, registrar) = registered(Config::new());
+    let watcher = watched(&server);
+    let mut subscription = watcher.subscribe(ALICE);
+    shown(&mut subscription, |document| is_open(document, ALICE));
+    let right = || {
+        let gone = rollcall_tests::Reginfo::unregistered(ALICE).replace(rollcall_tests::source::VERSION, "9");
+        registrar.notification(ALICE, None).body(rollcall_tests::reginfo::REGINFO, gone)
+    };
+    let uri = right().uri().to_owned();
+    let tagged = |name: &str, of: &Message| {
+        let value = of.header(name).unwrap_or_default();
+        format!("{};tag={}", value.split(";tag=").next().unwrap_or_default(), unique("x"))
+    };
+    let wrong: [(&str, &dyn Fn(Message) -> Message); 6] = [
+        ("Call-ID", &|notify| notify.with("Call-ID", unique("other"))),
+        ("From tag", &|notify| {
+            let from = tagged("From", &notify);
+            notify.with("From", from)
+        }),
+        ("To tag", &|notify| {
+            let to = tagged("To", &notify);
+            notify.with("To", to)
+        }),
+        ("another's", &|notify| notify.at(&uri.replace("alice", "bob"))),
+        ("nobody's", &|notify| notify.at(&format!("sip:nobody@{}", server.udp()))),
+        ("no user", &|notify| notify.at(&format!("sip:{}", server.udp()))),
+    ];
+    for (what, wrong) in wrong {
+        let answer = registrar.send(&wrong(right()));
+        assert_eq!(answer.status(), 481, "{what}: {answer}");
+    }
+    subscription.refresh(3600);
+    assert!(is_open(&subscription.notify().document(), ALICE));
+    let _ = registrar.send(&right()).expect(200);
+    shown(&mut subscription, |document| !is_open(document, ALICE));
+}
+
+/// EXT-16: the right dialog from the wrong machine is 403; the source's own networks and the trusted peers may send.
+#[test]
+fn a_notify_from_a_stranger_is_forbidden() {
+    let registrar = Source::registrar();
+    registrar.knows(
+        ALICE,
+        rollcall_tests::reginfo::REGINFO,
+        &rollcall_tests::Reginfo::registered(ALICE, DEVICE),
+    );
+    let config = Config::new()
+        .set("sip.trusted", vec!["127.0.0.1", "127.0.0.4"])
+        .source("registrar", with(scscf(&registrar), "peers", vec!["127.0.0.1", "127.0.0.8/30"]));
+    let server = Server::start(config);
+    let watcher = watched(&server);
+    let mut subscription = watcher.subscribe(ALICE);
+    shown(&mut subscription, |document| is_open(document, ALICE));
+    for (last, status) in [(2, 403), (12, 403), (4, 200), (9, 200), (1, 200)] {
+        let stranger = Phone::from(&server, IpAddr::V4(Ipv4Addr::new(127, 0, 0, last)), BOB);
+        let notify = registrar.notification(ALICE, None).with("Via", stranger.via());
+        let answer = stranger.send(&notify);
+        assert_eq!(answer.status(), status, "from 127.0.0.{last}: {answer}");
+    }
+}
+
+/// RFC 3261 12.2.2, RFC 6665 4.1.3, 7.2.1: an old CSeq is 500, another package 489, no Subscription-State 400.
+#[test]
+fn a_notify_that_is_wrong_in_itself_is_refused() {
+    let (server, registrar) = registered(Config::new());
+    let watcher = watched(&server);
+    let mut subscription = watcher.subscribe(ALICE);
+    shown(&mut subscription, |document| is_open(document, ALICE));
+    registrar.subscribe();
+    let _ = registrar.notify(ALICE).expect(200);
+    let next = || registrar.notification(ALICE, None);
+    let _ = registrar.send(&next().with("CSeq", "1 NOTIFY")).expect(500);
+    let _ = registrar.send(&next().with("Event", "presence")).expect(489);
+    let _ = registrar.send(&next().without("Subscription-State")).expect(400);
+    let _ = registrar.send(&next().with("Subscription-State", ";;")).expect(400);
+    let _ = registrar.send(&next()).expect(200);
+    // The same NOTIFY once more, as after a lost answer.
+    let again = next();
+    let _ = registrar.send(&again).expect(200);
+    let _ = registrar.send(&again).expect(200);
+    registrar.assert_quiet();
+}

@@ -1,0 +1,86 @@
+//! Subscriptions at sources are prolonged in time (EXT-02; RFC 6665 4.1.2).
+
+use std::time::Duration;
+
+use rollcall_tests::{Config, Phone, Source};
+
+use super::*;
+
+/// RFC 6665 4.1.2.2, EXT-02: refreshed in the dialog before the granted time ends, with CSeq going on; watchers see nothing
+/// of it. A source that grants less than asked is refreshed the earlier.
+#[test]
+fn a_subscription_is_refreshed_before_it_ends() {
+    let (server, registrar) = registered(Config::new().clock());
+    registrar.grant(600);
+    let watcher = Phone::udp(&server, BOB);
+    let mut subscription = watcher.subscribe(ALICE);
+    shown(&mut subscription, |document| is_open(document, ALICE));
+    let mut last = registrar.subscribe().expect_initial(ALICE, 200);
+    for _ in 0..3 {
+        Source::advance(&server, &[&registrar], Duration::from_secs(280));
+        registrar.assert_quiet();
+        Source::advance(&server, &[&registrar], Duration::from_secs(300));
+        let next = registrar.subscribe().expect_next_after(&last);
+        assert_eq!(next.status, 200);
+        last = next;
+        registrar.assert_quiet();
+    }
+    assert_eq!(registrar.subscriptions(), 1);
+    assert_eq!(subscription.arrived().len(), 0);
+}
+
+/// RFC 6665 4.1.2.2: a source that has lost the dialog gets a new subscription at once; the watchers keep what they see.
+#[test]
+fn a_source_that_has_forgotten_is_asked_anew() {
+    let (server, registrar) = registered(Config::new().clock());
+    registrar.grant(600);
+    let watcher = Phone::udp(&server, BOB);
+    let mut subscription = watcher.subscribe(ALICE);
+    shown(&mut subscription, |document| is_open(document, ALICE));
+    let first = registrar.subscribe();
+    registrar.forget();
+    Source::advance(&server, &[&registrar], Duration::from_secs(580));
+    let refused = registrar.subscribe().expect_next_after(&first);
+    assert_eq!(refused.status, 481);
+    let again = registrar.subscribe().expect_initial(ALICE, 200);
+    assert_ne!(again.message.call_id(), first.message.call_id());
+    subscription.refresh(3600);
+    assert!(is_open(&subscription.notify().document(), ALICE));
+    assert_eq!(subscription.arrived().len(), 0);
+}
+
+/// RFC 6665 4.2.1.1: a source that wants longer subscriptions gets one.
+#[test]
+fn an_interval_that_is_too_brief_is_made_longer() {
+    let registrar = Source::registrar();
+    registrar.knows(
+        ALICE,
+        rollcall_tests::reginfo::REGINFO,
+        &rollcall_tests::Reginfo::registered(ALICE, DEVICE),
+    );
+    registrar.least(1800);
+    let config = Config::new().source("registrar", with(scscf(&registrar), "expires", 300));
+    let server = rollcall_tests::Server::start(config);
+    let watcher = Phone::udp(&server, BOB);
+    let mut subscription = watcher.subscribe(ALICE);
+    let refused = registrar.subscribe().expect_initial(ALICE, 423);
+    assert_eq!(refused.message.expires(), Some(300));
+    let taken = registrar.subscribe();
+    assert!(taken.status == 200 && taken.message.expires() >= Some(1800), "{}", taken.message);
+    shown(&mut subscription, |document| is_open(document, ALICE));
+}
+
+/// RFC 6665 4.4.1: the first NOTIFY may come before the answer to the SUBSCRIBE, and makes the dialog.
+#[test]
+fn a_notify_may_come_before_the_answer() {
+    let (server, registrar) = registered(Config::new().clock());
+    registrar.notify_early();
+    registrar.grant(600);
+    let watcher = Phone::udp(&server, BOB);
+    let mut subscription = watcher.subscribe(ALICE);
+    shown(&mut subscription, |document| is_open(document, ALICE));
+    let first = registrar.subscribe().expect_initial(ALICE, 200);
+    Source::advance(&server, &[&registrar], Duration::from_secs(580));
+    registrar.subscribe().expect_next_after(&first);
+    assert_eq!(registrar.subscriptions(), 1);
+}
