@@ -4,8 +4,9 @@
 //! Invariant: whoever changes what the document is made of calls [`compose`] or [`follow`] in the
 //! same step, so that the document in the partition is always that of its records.
 
-use crate::composition::{self, Source};
-use crate::external::contribution;
+use crate::composition::{self, Assembled, Source};
+use crate::external::contribution::{self, Live};
+use crate::external::peers;
 use crate::fanout;
 use crate::keys;
 use crate::ports::Durability;
@@ -47,18 +48,24 @@ pub fn compose(step: &mut Step<'_>, change: Change<'_>) {
         Change::Time => Some(assembly.update(&policy, &[], None, now)),
     });
     let assembled = changed.unwrap_or_else(|| {
-        let published = publication::live(step);
         let contributed = contribution::live(step);
-        let published = published
-            .iter()
-            .map(|(id, publication, document)| publication::source(*id, publication, document));
-        let sources: Vec<Source<'_>> =
-            published.chain(contributed.iter().map(contribution::Live::source)).collect();
-        composition::assemble(&sources, &policy, now)
+        assemble(step, &contributed)
     });
-    if step.set_document(&assembled) {
+    let sooner = peers::composed(step);
+    if step.set_document(&assembled, sooner) {
         let version = step.document().version;
         step.trace("document changed", || vec![("version", version.to_string())]);
         fanout::changed(step);
+    } else {
+        peers::tell(step);
     }
+}
+
+/// Composes the publications and these contributions.
+pub fn assemble(step: &mut Step<'_>, contributed: &[Live]) -> Assembled {
+    let published = publication::live(step);
+    let published =
+        published.iter().map(|(id, publication, document)| publication::source(*id, publication, document));
+    let sources: Vec<Source<'_>> = published.chain(contributed.iter().map(Live::source)).collect();
+    composition::assemble(&sources, &step.configuration.composition, step.now)
 }

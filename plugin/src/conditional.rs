@@ -67,6 +67,13 @@ impl Digest {
         }
     }
 
+    /// A number that stands for all that was taken in.
+    #[must_use]
+    pub fn number(&self) -> u64 {
+        let Tag([a, b, c, d, e, f, g, h, ..]) = self.tag();
+        u64::from_le_bytes([a, b, c, d, e, f, g, h])
+    }
+
     /// The tag for all that was taken in.
     #[must_use]
     pub fn tag(mut self) -> Tag {

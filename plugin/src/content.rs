@@ -23,12 +23,12 @@ impl Content {
     pub const NONE: Self = Self { media: PIDF, body: Vec::new() };
 }
 
-/// The version of what a subscription of this package is notified of. It changes whenever
-/// there is something new to tell.
-pub fn version(step: &mut Step<'_>, package: Package) -> u64 {
-    match package {
-        Package::Presence => step.document().version,
-        Package::Winfo | Package::WinfoOfWinfo => watcher_info::version(step, package),
+/// The version of what a subscription is notified of. It changes whenever there is something new to
+/// tell.
+pub fn version(step: &mut Step<'_>, subscription: &Subscription<'_>) -> u64 {
+    match subscription.package {
+        Package::Presence => presentation::version(step, subscription.state.view()),
+        package @ (Package::Winfo | Package::WinfoOfWinfo) => watcher_info::version(step, package),
     }
 }
 

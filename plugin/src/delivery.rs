@@ -64,11 +64,11 @@ pub fn advance(
         forget(step, usage, subscription, Durability::Relaxed);
         return Progress::Broken;
     }
-    let current = content::version(step, subscription.package);
+    let current = content::version(step, subscription);
     let unasked = !subscription.state.is_ending() && !position.owed;
     let condition = position.held.condition;
     if unasked {
-        let known = subscription.state != State::Active || position.version == Some(current);
+        let known = !subscription.state.follows_changes() || position.version == Some(current);
         if known || condition == Condition::Always {
             return Progress::Quiet;
         }
@@ -199,7 +199,7 @@ pub fn outcome(step: &mut Step<'_>, token: &[u8], outcome: &Outcome<'_>) {
                 position.cseq -= 1;
                 position.documents = position.documents.saturating_sub(answered.numbered.into());
             }
-            let stale = position.version != Some(content::version(step, subscription.package));
+            let stale = position.version != Some(content::version(step, &subscription));
             failed(step, usage, &mut position, wait);
             // What changed meanwhile has not failed yet, and the answer to a SUBSCRIBE and the end
             // do not wait for better times.

@@ -4,6 +4,7 @@
 
 use crate::keys;
 use crate::ports::{Durability, Instant};
+use crate::presentation::Part;
 use crate::records;
 use crate::step::Step;
 
@@ -25,9 +26,9 @@ pub struct Former {
 }
 
 impl Former {
-    /// What is stored.
-    pub fn load(step: &mut Step<'_>) -> Self {
-        let record = step.host.get(keys::FORMER).unwrap_or_default();
+    /// What is stored of a part.
+    pub fn load(step: &mut Step<'_>, part: Part) -> Self {
+        let record = step.host.get(key(part)).unwrap_or_default();
         match records::decode_with_tail(&record) {
             Some((versions, documents)) => Self { versions, documents: documents.to_vec() },
             None => Self::default(),
@@ -35,10 +36,10 @@ impl Former {
     }
 
     /// Writes it.
-    pub fn store(&self, step: &mut Step<'_>) {
+    pub fn store(&self, step: &mut Step<'_>, part: Part) {
         let until = step.now.saturating_add(LIFETIME);
         let record = records::encode_with_tail(&self.versions, &self.documents);
-        step.host.put(keys::FORMER, &record, Durability::Relaxed, Some(until));
+        step.host.put(key(part), &record, Durability::Relaxed, Some(until));
     }
 
     /// The composed form of a version.
@@ -67,5 +68,12 @@ impl Former {
             self.documents.drain(..oldest as usize);
         }
         true
+    }
+}
+
+fn key(part: Part) -> &'static [u8] {
+    match part {
+        Part::Whole => keys::FORMER,
+        Part::Local => keys::FORMER_LOCAL,
     }
 }

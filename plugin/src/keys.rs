@@ -13,7 +13,7 @@
 //! | `i` + id | [`crate::records::Subscription`] to watcher information | durable |
 //! | `j` + id | [`crate::records::Position`] of the subscription `i` + id | durable |
 //! | `d` | [`crate::records::Document`]: the composed document | durable |
-//! | `h` | former versions of the document, for partial notification | relaxed |
+//! | `h`, `h` + `z` | former versions of the document, and of what communities see of it, for partial notification | relaxed |
 //! | `o` + id | what the publisher of `p` + id holds, if it sends changes | durable |
 //! | `f` | [`crate::records::Fanout`]: a fan-out under way or put off | relaxed |
 //! | `r` | [`crate::records::Rate`]: publications of the running minute | relaxed |
@@ -29,6 +29,7 @@
 //! | `y` + source | `external::demand`: what the source is wanted for besides watchers | durable |
 //! | `v` | the fundamental identity that a registrar names for this one (`external::learning`) | durable |
 //! | `q` | `external::ledger`: how a source fares; in the partition of the source | relaxed |
+//! | `z` | `external::peers`: the subscriptions of other communities | durable |
 //! | `k` | secret that neutral documents are derived from, 8 bytes | durable |
 //!
 //! The secret is eight plain bytes, what a publisher holds is its document; every other record
@@ -69,6 +70,10 @@ pub const PASSAGE: u8 = b'm';
 pub const DEPARTURE: u8 = b'l';
 /// Former versions of the document.
 pub const FORMER: &[u8] = b"h";
+/// Former versions of what other communities see of the document.
+pub const FORMER_LOCAL: &[u8] = b"hz";
+/// Subscriptions of other communities.
+pub const PEERS: &[u8] = b"z";
 /// What a publisher holds.
 pub const ORIGINAL: u8 = b'o';
 /// The secret of neutral documents.
@@ -114,6 +119,7 @@ pub const KINDS: &[(u8, &str)] = &[
     (DEMAND, "demand"),
     (b'v', "learned"),
     (b'q', "source"),
+    (b'z', "peers"),
     (b'k', "secret"),
 ];
 

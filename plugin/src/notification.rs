@@ -32,7 +32,7 @@ pub fn build(
     let mut digits = Digits::default();
     let left = subscription.expires.saturating_sub(now) / 1_000;
     match subscription.state {
-        State::Active | State::Polite => {
+        State::Active | State::Polite | State::Peer => {
             headers.parts("Subscription-State", &["active;expires=", digits.write(left)])
         }
         // Nothing is sent while it leaves.

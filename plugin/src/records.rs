@@ -84,6 +84,8 @@ pub enum State {
     /// To be given to another partition as soon as the NOTIFY in flight is answered; what the
     /// watcher was shown before.
     Leaving(View),
+    /// Authorized, and another community: it gets the document without what communities said.
+    Peer,
 }
 
 /// Why a subscription is over: the `reason` of its last NOTIFY (RFC 6665 4.1.3).
@@ -119,6 +121,8 @@ pub enum View {
     Neutral,
     /// No document.
     Nothing,
+    /// The document without what other communities said ([`crate::external::peers`]).
+    Local,
 }
 
 impl State {
@@ -128,11 +132,18 @@ impl State {
         match self {
             Self::Active => View::Full,
             Self::Polite => View::Neutral,
+            Self::Peer => View::Local,
             Self::Ending(Ending::Unsubscribed(view)) => view,
             Self::Pending
             | Self::Leaving(_)
             | Self::Ending(Ending::Expired | Ending::Rejected | Ending::GivenUp) => View::Nothing,
         }
+    }
+
+    /// True if its watcher is notified of changes.
+    #[must_use]
+    pub fn follows_changes(self) -> bool {
+        matches!(self, Self::Active | Self::Peer)
     }
 
     /// True if its watcher ended the subscription.

@@ -5,10 +5,11 @@ use serde::Serialize;
 
 use crate::composition::{self, Assembled, Assembly};
 use crate::configuration::Configuration;
+use crate::external::peers;
 use crate::keys::{self, Id, Usage};
 use crate::package::Package;
 use crate::ports::{Durability, Host, Instant, Level};
-use crate::presentation;
+use crate::presentation::{self, Part};
 use crate::records::{self, Fanout, Held, InFlight, Position, Subscription};
 
 /// A NOTIFY of which nothing was heard for this long has been forgotten by a host: Timer F
@@ -35,7 +36,7 @@ impl CurrentDocument {
             return Self { version: document.version, due: document.due, record, index, kept };
         }
         let empty = composition::assemble(&[], &configuration.composition, 0);
-        let (record, index, kept) = record_of(0, &empty);
+        let (record, index, kept) = record_of(0, None, &empty.index, empty.composed.as_bytes());
         Self { version: 0, due: None, record, index, kept }
     }
 
@@ -52,17 +53,20 @@ impl CurrentDocument {
 }
 
 /// The record of a document, and where its index and its composed form start.
-fn record_of(version: u64, assembled: &Assembled) -> (Vec<u8>, usize, usize) {
-    let length = u32::try_from(assembled.index.len()).unwrap_or(u32::MAX);
-    let document = records::Document { version, due: assembled.due, index: length };
-    let tail = assembled.index.len() + assembled.composed.as_bytes().len();
-    let mut record = records::encode_with_room(&document, tail);
-    let index = record.len();
-    record.extend_from_slice(&assembled.index);
+fn record_of(version: u64, due: Option<Instant>, index: &[u8], composed: &[u8]) -> (Vec<u8>, usize, usize) {
+    let length = u32::try_from(index.len()).unwrap_or(u32::MAX);
+    let document = records::Document { version, due, index: length };
+    let mut record = records::encode_with_room(&document, index.len() + composed.len());
+    let start = record.len();
+    record.extend_from_slice(index);
     let kept = record.len();
-    record.extend_from_slice(assembled.composed.as_bytes());
-    (record, index, kept)
+    record.extend_from_slice(composed);
+    (record, start, kept)
 }
+
+/// What communities see of the document; none if it is the whole.
+#[derive(Clone, Debug, Default)]
+struct Local(Option<Assembled>);
 
 /// A step in one partition.
 pub struct Step<'a> {
@@ -78,9 +82,11 @@ pub struct Step<'a> {
     /// True if lines for following requests are wanted.
     traced: Option<bool>,
     document: Option<CurrentDocument>,
+    /// What communities see of the document, once it was asked for.
+    local: Option<Local>,
     /// Documents rendered in this step, by entity. Watchers of a presentity mostly know it
     /// under one URI, so this is hardly ever more than one.
-    rendered: Vec<(String, Vec<u8>)>,
+    rendered: Vec<(Part, String, Vec<u8>)>,
     /// What was found out for watchers who are shown the document.
     pub presentation: presentation::Cache,
 }
@@ -97,6 +103,7 @@ impl<'a> Step<'a> {
             epoch: None,
             traced: None,
             document: None,
+            local: None,
             rendered: Vec::new(),
             presentation: presentation::Cache::default(),
         }
@@ -137,42 +144,93 @@ impl<'a> Step<'a> {
         Assembly::load(document.index(), document.kept(), policy)
     }
 
-    /// Replaces the composed document if it differs. True if it did; its version has grown then.
-    pub fn set_document(&mut self, assembled: &Assembled) -> bool {
+    /// A part of the document, in the form that [`composition::render`] takes.
+    pub fn kept(&mut self, part: Part) -> &[u8] {
+        if part == Part::Local && self.local().0.is_some() {
+            return self.local().0.as_ref().map_or(&[], |local| local.composed.as_bytes());
+        }
+        self.document().kept()
+    }
+
+    /// When what communities see of the document would be something else if nothing happens; none if that is
+    /// the whole document.
+    pub fn local_due(&mut self) -> Option<Instant> {
+        self.local().0.as_ref().and_then(|local| local.due)
+    }
+
+    /// True if communities see less than the whole document.
+    pub fn has_local(&mut self) -> bool {
+        self.local().0.is_some()
+    }
+
+    fn local(&mut self) -> &Local {
+        if self.local.is_none() {
+            self.local = Some(Local(peers::assemble(self)));
+        }
+        self.local.get_or_insert_default()
+    }
+
+    /// What the document is made of has changed: what communities see of it is found out anew.
+    pub fn forget_local(&mut self) {
+        if self.local.take().is_some() {
+            self.rendered.retain(|(part, ..)| *part == Part::Whole);
+            self.presentation.forget_local();
+        }
+    }
+
+    /// Replaces the composed document if it differs. True if it did; its version has grown then. `sooner` is
+    /// when something else has to be looked at that goes with it.
+    pub fn set_document(&mut self, assembled: &Assembled, sooner: Option<Instant>) -> bool {
         let now = self.now;
         let current = self.document();
         let differs = current.kept() != assembled.composed.as_bytes();
-        if !differs && current.index() == assembled.index {
+        let before = current.due;
+        let due = [assembled.due, sooner].into_iter().flatten().min();
+        if !differs && current.index() == assembled.index && before == due {
             return false;
         }
-        let before = current.due;
         let version = match (differs, current.version) {
             (false, version) => version,
             (true, 0) => now.max(1),
             (true, version) => version + 1,
         };
-        match assembled.due {
+        match due {
             Some(due) if before != Some(due) => self.host.set_timer(keys::UNTIL_TIMER, due, b""),
             None if before.is_some() => self.host.cancel_timer(keys::UNTIL_TIMER),
             _ => {}
         }
-        let (record, index, kept) = record_of(version, assembled);
+        let (record, index, kept) = record_of(version, due, &assembled.index, assembled.composed.as_bytes());
         self.host.put(keys::DOCUMENT, &record, Durability::Durable, None);
-        self.document = Some(CurrentDocument { version, due: assembled.due, record, index, kept });
+        self.document = Some(CurrentDocument { version, due, record, index, kept });
         if differs {
             self.rendered.clear();
         }
         differs
     }
 
-    /// The composed document as a watcher gets it that knows the presentity as `entity`.
-    pub fn render(&mut self, entity: &str) -> Vec<u8> {
-        if let Some((_, body)) = self.rendered.iter().find(|(known, _)| known == entity) {
+    /// What goes with the document has to be looked at by then.
+    pub fn look_by(&mut self, due: Instant) {
+        let current = self.document();
+        if current.version == 0 || current.due.is_some_and(|set| set <= due) {
+            return;
+        }
+        let (record, index, kept) = record_of(current.version, Some(due), current.index(), current.kept());
+        self.document = Some(CurrentDocument { due: Some(due), record, index, kept, ..*current });
+        self.host.set_timer(keys::UNTIL_TIMER, due, b"");
+        if let Some(document) = &self.document {
+            self.host.put(keys::DOCUMENT, &document.record, Durability::Durable, None);
+        }
+    }
+
+    /// A part of the document as a watcher gets it that knows the presentity as `entity`.
+    pub fn render(&mut self, part: Part, entity: &str) -> Vec<u8> {
+        let known = self.rendered.iter().find(|(of, known, _)| *of == part && known == entity);
+        if let Some((.., body)) = known {
             return body.clone();
         }
-        let body = composition::render(self.document().kept(), entity);
+        let body = composition::render(self.kept(part), entity);
         if self.rendered.len() < 8 {
-            self.rendered.push((entity.to_owned(), body.clone()));
+            self.rendered.push((part, entity.to_owned(), body.clone()));
         }
         body
     }
@@ -193,8 +251,10 @@ impl<'a> Step<'a> {
         self.host.delete(keys::DOCUMENT, durability);
         self.host.delete(keys::SECRET, durability);
         self.host.delete(keys::FORMER, durability);
+        peers::tidy(self, durability);
         self.presentation = presentation::Cache::default();
         self.document = None;
+        self.local = None;
         self.rendered.clear();
     }
 

@@ -7,7 +7,7 @@ use crate::configuration::{Configuration, Decision};
 use crate::content::{self, Content};
 use crate::delivery::{self, CSEQ_BLOCK, Progress};
 use crate::errors::{Refusal, reply};
-use crate::external::demand;
+use crate::external::{demand, peers};
 use crate::identity::{Presentity, Principal};
 use crate::keys::{Id, Usage};
 use crate::lifetime;
@@ -89,6 +89,9 @@ pub fn authorize(
         Package::WinfoOfWinfo => authorization::watch_winfo_of_winfo,
     };
     match watch(step.host, step.configuration, principal, presentity) {
+        Decision::Allow if package == Package::Presence && peers::is_peer(step.configuration, principal) => {
+            State::Peer
+        }
         Decision::Allow => State::Active,
         Decision::Confirm => State::Pending,
         Decision::PoliteBlock => State::Polite,
@@ -182,6 +185,7 @@ fn create(
         step.host.set_timer(&usage.subscription(), end, b"");
         anchor::hold(step, &presentity.identity, subscription.expires);
         watcher_info::happened(step, usage, &subscription, Happening::Subscribed);
+        peers::subscribed(step, usage.id, &subscription);
         notify(step, usage, &mut subscription, &mut position)?;
     }
     if asked.package == Package::Presence {
@@ -296,6 +300,7 @@ fn stay(
     if subscription.expires < kept.expires {
         step.host.set_timer(&usage.subscription(), subscription.expires, b"");
     }
+    peers::subscribed(step, usage.id, &subscription);
     if let Some(what) = happening(kept.state, subscription.state) {
         watcher_info::happened(step, usage, &subscription, what);
     }

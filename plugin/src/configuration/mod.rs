@@ -183,6 +183,12 @@ impl Configuration {
         asked && (self.identities.mapped || self.identities.component)
     }
 
+    /// True if other communities may watch here that are asked themselves.
+    #[must_use]
+    pub fn has_peers(&self) -> bool {
+        self.external.iter().any(|source| !source.asks_as.is_empty())
+    }
+
     /// True if presence of that domain is kept here. The domain is in ASCII, without a final dot.
     #[must_use]
     pub fn serves(&self, domain: &str) -> bool {

@@ -23,7 +23,7 @@ pub trait Kind: Sync {
     fn expires(&self) -> u32;
 
     /// True if it may say what it was told by this server, as one does whose users watch presentities here: that
-    /// is not told to it again, nor to others of the sort (`peers.rs`, EXT-21).
+    /// is not told to it again, nor to others of the sort ([`super::peers`], EXT-21).
     fn repeats(&self) -> bool {
         false
     }

@@ -16,6 +16,7 @@
 //! | `pacing.rs` | no more new subscriptions a second than a source can take |
 //! | `contribution.rs` | what of it goes into the document |
 //! | `learning.rs` | which other identities of a presentity a registrar names |
+//! | `peers.rs` | what communities that watch here are not shown, so that nothing goes round in circles |
 //! | `ledger.rs` | how a source fares, for the operator |
 //!
 //! A subscription lives in the partition of its presentity. What concerns a source as a whole
@@ -30,6 +31,7 @@ pub mod kind;
 pub mod learning;
 pub mod ledger;
 pub mod pacing;
+pub mod peers;
 pub mod registrar;
 pub mod source;
 

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::pidf::namespaces::PIDF;
+use crate::presentation::Part;
 use crate::step::Step;
 use crate::xml::{Element, Limits, Namespaces, Node, Text};
 
@@ -39,7 +40,7 @@ pub fn summary(step: &mut Step<'_>) -> Summary {
     if version == 0 {
         return Summary::default();
     }
-    let body = step.render(step.partition);
+    let body = step.render(Part::Whole, step.partition);
     let tuples = tuples(&body).unwrap_or_default();
     let any = |basic| tuples.iter().any(|tuple: &Tuple| tuple.basic == Some(basic)).then_some(basic);
     Summary { version, basic: any("open").or_else(|| any("closed")), tuples }

@@ -21,7 +21,8 @@
 //! - Instants are milliseconds since 1970. `bytes` is the size of the record.
 //! - Of each list the first 1000 are shown. `total` counts all, or, with `complete` false, those that were
 //!   looked at before the answer had taken long enough.
-//! - `id` of a subscription is our tag in the dialog. `state` is `active`, `pending`, `polite-blocked`,
+//! - `id` of a subscription is our tag in the dialog. `state` is `active`, `peer` (active, and another community,
+//!   which is not shown what communities said), `pending`, `polite-blocked`,
 //!   `leaving` (it moves when its NOTIFY is answered) or `terminated` (its last NOTIFY is under way).
 //! - `lag` counts the changes that the watcher has not been sent; null if nothing is known to have
 //!   arrived. `in_flight_since` tells since when a NOTIFY is unanswered.
@@ -164,7 +165,7 @@ impl Subscriptions {
 
 fn subscribed(step: &mut Step<'_>, usage: Usage, subscription: Subscription<'_>) -> Subscribed {
     let position = step.position(usage, &subscription);
-    let version = content::version(step, subscription.package);
+    let version = content::version(step, &subscription);
     Subscribed {
         id: usage.id.hex(),
         watcher: subscription.watcher.into_owned(),
@@ -176,14 +177,20 @@ fn subscribed(step: &mut Step<'_>, usage: Usage, subscription: Subscription<'_>)
         contact: subscription.dialog.target.into_owned(),
         cseq: position.cseq,
         in_flight_since: position.in_flight.map(|sent| sent.since),
-        lag: position.version.map(|sent| version.saturating_sub(sent)),
+        lag: position.version.map(|sent| lag(subscription.state, sent, version)),
         moves: subscription.moves,
     }
+}
+
+/// Versions of what a community is shown have no order.
+fn lag(state: State, sent: u64, version: u64) -> u64 {
+    if state == State::Peer { (sent != version).into() } else { version.saturating_sub(sent) }
 }
 
 fn state(state: State) -> &'static str {
     match state {
         State::Active => "active",
+        State::Peer => "peer",
         State::Pending => "pending",
         State::Polite => "polite-blocked",
         State::Leaving(_) => "leaving",

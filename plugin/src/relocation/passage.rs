@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{ARRIVAL, anchor, payload};
 use crate::delivery::{self, CSEQ_BLOCK, Progress};
-use crate::external::demand;
+use crate::external::{demand, peers};
 use crate::identity::Principal;
 use crate::keys::{self, Id, Usage};
 use crate::package::Package;
@@ -190,6 +190,7 @@ pub fn arrive(step: &mut Step<'_>, arrival: Arrival, record: &[u8]) -> bool {
         anchor::hold(step, &presentity, subscription.expires);
         watcher_info::happened(step, usage, &subscription, Happening::Arrived);
     }
+    peers::subscribed(step, id, &subscription);
     if subscription.package == Package::Presence {
         demand::watched(step);
     }

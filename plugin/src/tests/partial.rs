@@ -32,15 +32,15 @@ fn tag_of(answer: &super::scene::Answer) -> String {
 }
 
 /// A watcher that does with NOTIFYs what RFC 5263 section 4.5 says.
-#[derive(Default)]
-struct Follower {
+#[derive(Clone, Default)]
+pub struct Follower {
     document: Option<Vec<u8>>,
     version: u32,
     diffs: usize,
 }
 
 impl Follower {
-    fn take(&mut self, notify: &Notify) {
+    pub fn take(&mut self, notify: &Notify) {
         if notify.body.is_empty() {
             return;
         }
@@ -65,7 +65,7 @@ impl Follower {
     }
 
     /// What it shows.
-    fn shows(&self) -> String {
+    pub fn shows(&self) -> String {
         let document = self.document.as_ref().expect("a document");
         String::from_utf8(pidf::read(document, &pidf::Limits::DEFAULT).unwrap().content.to_bytes())
             .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())

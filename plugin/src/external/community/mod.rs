@@ -7,7 +7,7 @@
 //! each watcher, when there is something to show (WPS-10).
 //!
 //! How two communities that ask each other are kept from telling each other what they were told:
-//! `peers.rs`.
+//! [`super::peers`].
 
 mod kept;
 

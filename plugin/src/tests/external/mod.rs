@@ -1,4 +1,5 @@
 //! Presence from outside.
 
 mod community;
+mod loop_guard;
 mod stage;

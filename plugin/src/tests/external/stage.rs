@@ -6,7 +6,7 @@ use crate::external::source::Source;
 use crate::keys;
 use crate::ports::Durability;
 use crate::step::Step;
-use crate::tests::scene::{ALICE, Scene};
+use crate::tests::scene::{ALICE, Answer, Notify, Scene};
 
 /// Two communities, a registrar, and everybody may watch. The communities ask as `presence` of their domains.
 pub const SOURCES: &str = r#"{"presence":{"domains":["example.com"],"notify_interval":0},
@@ -83,6 +83,69 @@ pub fn contribute(scene: &mut Scene, name: &str, content: &str) {
     scene.host.commit();
 }
 
+/// Another community as a watcher of alice.
+pub struct Peer {
+    pub name: &'static str,
+    tag: String,
+    cseq: u32,
+}
+
+impl Peer {
+    /// One that has not asked yet.
+    pub fn unknown(name: &'static str) -> Self {
+        Self { name, tag: String::new(), cseq: 0 }
+    }
+
+    /// Asks for the first time; the NOTIFY is not answered.
+    pub fn call(scene: &mut Scene, name: &'static str, lines: &str) -> Self {
+        let mut peer = Self::unknown(name);
+        let answer = peer.ask(scene, lines);
+        assert_eq!(answer.status, 200, "{answer:?}");
+        peer.tag = answer.reply.to_tag.unwrap();
+        peer
+    }
+
+    /// Asks and takes the first NOTIFY.
+    pub fn watch(scene: &mut Scene, name: &'static str) -> Self {
+        let peer = Self::call(scene, name, "");
+        let notify = peer.only_notify(scene);
+        scene.answer(&notify, 200);
+        peer
+    }
+
+    /// The next SUBSCRIBE.
+    pub fn ask(&mut self, scene: &mut Scene, lines: &str) -> Answer {
+        self.cseq += 1;
+        let Self { name, tag, cseq } = self;
+        let tag = if tag.is_empty() { String::new() } else { format!(";tag={tag}") };
+        let text = format!(
+            "SUBSCRIBE {ALICE} SIP/2.0\nTo: <{ALICE}>{tag}\nFrom: <sip:presence@{name}.example>;tag=p-{name}\n\
+             Call-ID: c-{name}\nCSeq: {cseq} SUBSCRIBE\nP-Asserted-Identity: <sip:presence@{name}.example>\n\
+             Event: presence\nContact: <sip:{name}@192.0.2.1:5070>\n{lines}\n"
+        );
+        scene.request(&text).unwrap()
+    }
+
+    /// Unanswered NOTIFYs to it.
+    pub fn notifies(&self, scene: &Scene) -> Vec<Notify> {
+        let own = format!("sip:{}@192.0.2.1:5070", self.name);
+        scene.notifies().into_iter().filter(|notify| notify.uri == own).collect()
+    }
+
+    pub fn only_notify(&self, scene: &Scene) -> Notify {
+        let mut all = self.notifies(scene);
+        assert_eq!(all.len(), 1, "{all:#?}");
+        all.remove(0)
+    }
+
+    /// Answers its NOTIFY; gives the body.
+    pub fn take(&self, scene: &mut Scene) -> String {
+        let notify = self.only_notify(scene);
+        scene.answer(&notify, 200);
+        notify.body
+    }
+}
+
 /// A document of somebody known under another name elsewhere.
 pub fn document(content: &str) -> String {
     format!(
@@ -90,6 +153,11 @@ pub fn document(content: &str) -> String {
          xmlns:dm='urn:ietf:params:xml:ns:pidf:data-model' xmlns:rpid='urn:ietf:params:xml:ns:pidf:rpid' \
          entity='pres:al.elsewhere@elsewhere.example'>{content}</presence>"
     )
+}
+
+/// As [`document`], alice's own.
+pub fn own_document(content: &str) -> String {
+    document(content).replace("pres:al.elsewhere@elsewhere.example", ALICE)
 }
 
 /// A tuple with a note by which it can be told.
