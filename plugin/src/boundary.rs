@@ -265,7 +265,10 @@ impl handler::Guest for Component {
 
     fn on_document(document: handler::Document) -> Result<(), String> {
         let mut result = Ok(());
-        with_presence(|presence, _| result = presence.on_document(&document.auid));
+        with_presence(|presence, imports| {
+            let handler::Document { auid, owner, path, content } = &document;
+            result = presence.on_document(imports, auid, owner.as_deref(), path, content.as_deref());
+        });
         result
     }
 

@@ -1,5 +1,6 @@
 //! What the component is and what it takes.
 
+use crate::external::ledger;
 use crate::inspection;
 use crate::keys;
 use crate::package::Package;
@@ -41,7 +42,7 @@ pub fn describe() -> Description {
         writes_schema: SCHEMA as u32,
         methods: &["PUBLISH", "SUBSCRIBE", "NOTIFY", "REGISTER", "OPTIONS"],
         event_packages: Package::NAMES,
-        documents: &[],
+        documents: &[ledger::AUID],
         tables: TABLES,
         questions: inspection::QUESTIONS,
         record_kinds: keys::KINDS,

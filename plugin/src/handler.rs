@@ -5,7 +5,7 @@ use crate::configuration::{Configuration, Problem};
 use crate::delivery;
 use crate::errors::Refusal;
 use crate::expiry;
-use crate::external;
+use crate::external::{self, ledger};
 use crate::fanout;
 use crate::identity::{Presentity, Service};
 use crate::inspection;
@@ -144,12 +144,22 @@ impl Presence {
         }
     }
 
-    /// A document changed. None are taken yet.
+    /// A document changed; without content it was deleted.
     ///
     /// # Errors
-    /// Always: says so.
-    pub fn on_document(&self, auid: &str) -> Result<(), String> {
-        Err(format!("documents of {auid:?} are not taken"))
+    /// Why it is not taken.
+    pub fn on_document(
+        &self,
+        host: &mut dyn Host,
+        auid: &str,
+        _owner: Option<&str>,
+        path: &str,
+        content: Option<&[u8]>,
+    ) -> Result<(), String> {
+        match auid {
+            ledger::AUID => ledger::announced(host, &self.configuration, path, content),
+            _ => Err(format!("documents of {auid:?} are not taken")),
+        }
     }
 
     /// An operator asks.

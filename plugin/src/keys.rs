@@ -26,9 +26,11 @@
 //! | `x` + source | `external::backend`: the subscription of this presentity at a source outside | durable |
 //! | `c` + source | [`crate::records::Contribution`] of a source outside to the document | durable |
 //! | `g` + source | what a source has said so far, in the form of its kind | durable |
-//! | `y` + source | `external::demand`: what the source is wanted for besides watchers | durable |
+//! | `y` + source | [`crate::external::demand::Needs`]: what the source is wanted for besides watchers | partly durable |
 //! | `v` | the fundamental identity that a registrar names for this one (`external::learning`) | durable |
-//! | `q` | `external::ledger`: how a source fares; in the partition of the source | relaxed |
+//! | `q` | [`crate::external::ledger::Book`]: how a source fares; in the partition of the source | relaxed |
+//! | `q` + `b` | `external::pacing`: when the source may be sent the next SUBSCRIBE; likewise | mostly relaxed |
+//! | `q` + `w` | `external::demand`: a walk over those for whom the source is always asked; likewise | relaxed |
 //! | `z` | `external::peers`: the subscriptions of other communities | durable |
 //! | `k` | secret that neutral documents are derived from, 8 bytes | durable |
 //!
@@ -38,7 +40,8 @@
 //! Timers are named alike: `p`, `s` and `i` + id end a publication or subscription, `n` and `j` + id
 //! end a wait of one subscription, `u` + watcher + id ends the waiting state, `t` starts the throttled rest
 //! of a fan-out, `x` + source is what the subscription at a source outside has to do next, `y` + source ends
-//! the time for which it is kept without watchers, `e` takes out of the document what ends by itself (`until`).
+//! the time for which it is kept without watchers, `q` + source is when it may be sent a SUBSCRIBE; `q` + `p`
+//! and `q` + `w` are the pulse and the walk of a source's own partition; `e` takes out of the document what ends by itself (`until`).
 
 /// A publication.
 pub const PUBLICATION: u8 = b'p';
@@ -90,6 +93,8 @@ pub const DEMAND: u8 = b'y';
 pub const LEARNED: &[u8] = b"v";
 /// How a source outside fares.
 pub const SOURCE_LEDGER: &[u8] = b"q";
+/// Timer of a slot at a source outside.
+pub const SLOT_TIMER: u8 = b'q';
 /// Name of the timer of throttled notifications.
 pub const THROTTLE_TIMER: &[u8] = b"t";
 /// Name of the timer of what ends by itself in the document.

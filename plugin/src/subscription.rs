@@ -188,9 +188,7 @@ fn create(
         peers::subscribed(step, usage.id, &subscription);
         notify(step, usage, &mut subscription, &mut position)?;
     }
-    if asked.package == Package::Presence {
-        demand::watched(step);
-    }
+    demand::watched(step, &subscription);
     log(step, "subscription taken", &subscription, seconds);
     let mut headers = HeaderBlock::with_capacity(subscription.dialog.routes.len() + 40);
     if !subscription.dialog.routes.is_empty() {
@@ -301,6 +299,7 @@ fn stay(
         step.host.set_timer(&usage.subscription(), subscription.expires, b"");
     }
     peers::subscribed(step, usage.id, &subscription);
+    demand::renewed(step, kept, &subscription);
     if let Some(what) = happening(kept.state, subscription.state) {
         watcher_info::happened(step, usage, &subscription, what);
     }

@@ -68,6 +68,10 @@ for target in "$@"; do
         ;;
     configuration) seed "$corpus" seeds/configuration.txt ;;
     source) seed "$corpus" seeds/source.txt ;;
+    reginfo)
+        seed "$corpus" seeds/reginfo.txt
+        dictionary=xml.dict
+        ;;
     *) seed "$corpus" seeds/values.txt ;;
     esac
     echo "== $target, $seconds s"

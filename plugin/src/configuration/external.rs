@@ -31,27 +31,38 @@ const COMMON: &[&str] = &[
     "peers",
 ];
 
+/// All sources.
+#[derive(Default)]
+pub(super) struct Sources {
+    /// Those that are asked.
+    pub on: Vec<Source>,
+    /// Those with `enabled = false`.
+    pub off: Vec<Source>,
+}
+
 pub(super) fn read(
     whole: &Map<String, Value>,
     normalizer: &Normalizer,
     problems: &mut Vec<Problem>,
-) -> Vec<Source> {
+) -> Sources {
     let section = Section::of(whole, "", "external", problems);
     // How often the files are looked at is the host's business.
     section.only(&["super_user", "registrar", "community", "reload"], problems);
     let super_user = section.get("super_user").and_then(|value| uri(&section, "super_user", value, problems));
-    let mut sources: Vec<Source> = Vec::new();
+    let mut sources = Sources::default();
     for kind in [SourceKind::Registrar, SourceKind::Community] {
         for entry in section.entries(kind.name(), MOST, problems) {
             let key = entry.dotted("name");
             let Some(source) = source(kind, &entry, super_user.as_deref(), normalizer, problems) else {
                 continue;
             };
-            if sources.iter().any(|known| known.name == source.name) {
+            if sources.on.iter().chain(&sources.off).any(|known| known.name == source.name) {
                 let message = format!("{:?} is the name of another source already", source.name);
                 problems.push(Problem { key, message });
             } else if entry.flag("enabled", true, problems) {
-                sources.push(source);
+                sources.on.push(source);
+            } else {
+                sources.off.push(source);
             }
         }
     }
@@ -244,7 +255,8 @@ mod tests {
         let whole = serde_json::from_str(json).unwrap();
         let mut problems = Vec::new();
         let sources = read(&whole, &Normalizer::default(), &mut problems);
-        (sources, problems.into_iter().map(|problem| problem.key).collect())
+        assert!(sources.off.iter().all(|source| source.name == "off"));
+        (sources.on, problems.into_iter().map(|problem| problem.key).collect())
     }
 
     #[test]

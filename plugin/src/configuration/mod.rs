@@ -100,6 +100,8 @@ pub struct Configuration {
     pub rules: Rules,
     /// Sources of presence outside.
     pub external: Vec<Source>,
+    /// Those of them that are switched off, for the operator only.
+    pub disabled: Vec<Source>,
     /// Bounds.
     pub limits: Limits,
 }
@@ -159,13 +161,15 @@ impl Configuration {
                 ..pidf::Limits::DEFAULT
             },
         };
+        let sources = external::read(whole, &identities.normalizer, problems);
         Self {
             domains,
             expires,
             notify_interval: u64::from(notify_interval) * 1_000,
             publish_rate,
             composition: composition::read(&presence, problems),
-            external: external::read(whole, &identities.normalizer, problems),
+            external: sources.on,
+            disabled: sources.off,
             identities,
             lists,
             winfo,

@@ -5,7 +5,7 @@
 
 use super::source::Source;
 use crate::configuration::Configuration;
-use crate::identity;
+use crate::identity::{self, MAX_IDENTITY};
 use crate::ports::{Entry, Host};
 use crate::sip::Uri;
 use crate::tables::{Row, RowProblem};
@@ -27,6 +27,18 @@ pub fn resource(host: &mut dyn Host, source: &Source, presentity: &str) -> Optio
     (identity::domain(presentity) == Some(domain)).then(|| presentity.to_owned())
 }
 
+/// True if the directory names a presentity for a source.
+pub fn is_listed(host: &mut dyn Host, source: &Source, presentity: &str) -> bool {
+    source.listed && host.lookup(TABLE, &key(THERE, &source.name, presentity)).is_some()
+}
+
+/// The presentity that an entry of the table is about, by its key, if the entry says whom to ask that source for.
+#[must_use]
+pub fn named<'k>(key: &'k [u8], source: &Source) -> Option<&'k str> {
+    let rest = key.strip_prefix(&[THERE])?.strip_prefix(source.name.as_bytes())?.strip_prefix(&[0])?;
+    str::from_utf8(rest).ok()
+}
+
 /// The presentity, a fundamental identity, that a source knows under a URI; none if it knows nobody so.
 pub fn presentity(
     host: &mut dyn Host,
@@ -44,35 +56,49 @@ pub fn presentity(
     Some(identity::fundamental(host, configuration, &identity))
 }
 
-/// Turns rows into entries.
+/// Turns rows into entries. That one is known under two URIs, or two under one, the host finds: it is one key with
+/// two values.
 pub(crate) fn build<'r>(
     host: &mut dyn Host,
     configuration: &Configuration,
     rows: impl Iterator<Item = Row<'r>>,
 ) -> Result<Vec<Entry>, Vec<RowProblem>> {
     let (mut entries, mut problems) = (Vec::with_capacity(rows.size_hint().0 * 2), Vec::new());
-    for row in rows {
+    let mut rows = rows.peekable();
+    while let Some(row) = rows.next() {
         let [name, here, there] = row.fields else {
-            // A member of a JSON object alone says that the identity is known, not as whom.
-            if row.fields.len() != 2 {
-                problems.push((row.line, "expected an identity here and a URI there".to_owned()));
+            // A member of a JSON object alone says that the identity is known, and the next row as whom. That
+            // one may be in the next chunk.
+            let announces = row.fields.len() == 2
+                && rows
+                    .peek()
+                    .is_none_or(|next| next.fields.len() == 3 && next.fields.starts_with(row.fields));
+            if !announces {
+                problems.push((row.line, "expected an identity here and its URI there".to_owned()));
             }
             continue;
         };
         let presentity = identity::read(host, configuration, here);
-        let uri =
-            Uri::parse(there).ok().filter(|uri| matches!(uri, Uri::Sip(_) | Uri::Tel(_) | Uri::Pres(_)));
-        match (presentity, uri) {
-            (Ok(identity), Some(_)) => {
+        let fits = there.len() <= MAX_IDENTITY && is_resource(there);
+        match presentity {
+            Ok(identity) if fits => {
                 let fundamental = identity::fundamental(host, configuration, &identity);
                 entries.push((key(THERE, name, &fundamental), there.clone().into_bytes()));
                 entries.push((key(HERE, name, there), fundamental.into_bytes()));
             }
-            (Err(why), _) => problems.push((row.line, format!("identity {here:?}: {why}"))),
-            (_, None) => problems.push((row.line, format!("{there:?} is no sip, sips, pres or tel URI"))),
+            Ok(_) => {
+                let what = "a sip, sips, pres or tel URI that may stand in a request";
+                problems.push((row.line, format!("found {there:?}, expected {what}")));
+            }
+            Err(why) => problems.push((row.line, format!("identity {here:?}: {why}"))),
         }
     }
     if problems.is_empty() { Ok(entries) } else { Err(problems) }
+}
+
+/// True if a SUBSCRIBE can be sent to it.
+fn is_resource(text: &str) -> bool {
+    matches!(Uri::parse_request_uri(text), Ok(Uri::Sip(_) | Uri::Tel(_) | Uri::Pres(_)))
 }
 
 fn key(way: u8, source: &str, text: &str) -> Vec<u8> {

@@ -11,13 +11,13 @@
 //! | `kind.rs` | what a kind of source has to know, in one trait; a third kind begins there |
 //! | `registrar/`, `community/` | the two kinds |
 //! | `directory.rs` | whom a source is asked for: the identity that somebody has over there |
-//! | `demand.rs` | when a source is wanted: with the first watcher, always, by a third-party REGISTER |
+//! | `demand/` | when a source is wanted: with the first watcher, always, by a third-party REGISTER |
 //! | `backend/` | the subscription at a source: dialog, refresh, failure, failover |
 //! | `pacing.rs` | no more new subscriptions a second than a source can take |
 //! | `contribution.rs` | what of it goes into the document |
 //! | `learning.rs` | which other identities of a presentity a registrar names |
 //! | `peers.rs` | what communities that watch here are not shown, so that nothing goes round in circles |
-//! | `ledger.rs` | how a source fares, for the operator |
+//! | `ledger/` | how a source fares, for the operator |
 //!
 //! A subscription lives in the partition of its presentity. What concerns a source as a whole
 //! lies in a partition of its own ([`source::Source::partition`]).
@@ -39,7 +39,10 @@ use crate::step::Step;
 
 /// A timer fired. False if it is none of these.
 pub fn fired(step: &mut Step<'_>, name: &[u8]) -> bool {
-    backend::fired(step, name) || demand::fired(step, name) || ledger::fired(step, name)
+    backend::fired(step, name)
+        || pacing::fired(step, name)
+        || demand::fired(step, name)
+        || ledger::fired(step, name)
 }
 
 /// A post arrived. False if it is none of these.

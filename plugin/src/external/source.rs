@@ -1,6 +1,9 @@
 //! A source as it is configured (WPS-14).
 
+use std::net::SocketAddr;
+
 use crate::keys::Id;
+use crate::sip::message::Peer;
 use crate::step::Step;
 
 /// What a source is. A third kind is one more of these; see [`super::kind`].
@@ -94,6 +97,16 @@ impl Source {
     #[must_use]
     pub fn partition(&self) -> String {
         format!("source:{}", self.name)
+    }
+
+    /// True if what comes from there may be the source's: it is in the trust domain, or in a network that is
+    /// configured for it.
+    #[must_use]
+    pub fn is_peer(&self, peer: Peer<'_>) -> bool {
+        peer.trusted
+            || peer.address.parse::<SocketAddr>().is_ok_and(|address| {
+                self.peers.iter().any(|network| network.contains(address.ip().to_canonical()))
+            })
     }
 
     /// Key of a presentity's record of a kind about this source.

@@ -5,13 +5,14 @@ mod document;
 mod identity;
 mod listing;
 mod presentity;
+mod source;
 mod summary;
 
 use crate::configuration::Configuration;
 use crate::ports::Host;
 
 /// The questions, by name.
-pub const QUESTIONS: &[&str] = &["identity", "presentity", "summary"];
+pub const QUESTIONS: &[&str] = &["identity", "presentity", "source", "summary"];
 
 /// Answers a question.
 ///
@@ -26,6 +27,7 @@ pub fn answer(
     match question {
         "identity" => identity::answer(host, configuration, argument),
         "presentity" => presentity::answer(host, configuration, argument),
+        "source" => source::answer(host, configuration, argument),
         "summary" => summary::answer(host, configuration, argument),
         _ => Err(format!("no question is called {question:?}; there are: {}", QUESTIONS.join(", "))),
     }

@@ -13,7 +13,6 @@ use crate::delivery::{self, CSEQ_BLOCK, Progress};
 use crate::external::{demand, peers};
 use crate::identity::Principal;
 use crate::keys::{self, Id, Usage};
-use crate::package::Package;
 use crate::ports::{Durability, Instant, Level};
 use crate::records::{self, Ending, Held, Position, State, Subscription};
 use crate::sip::Identity;
@@ -144,7 +143,7 @@ fn depart(
     step.trace("subscription moved away", || {
         vec![("watcher", subscription.watcher.to_string()), ("to", departure.to.to_string())]
     });
-    demand::unwatched(step, subscription.package);
+    demand::unwatched(step, subscription);
     step.tidy(Durability::Durable);
 }
 
@@ -191,8 +190,8 @@ pub fn arrive(step: &mut Step<'_>, arrival: Arrival, record: &[u8]) -> bool {
         watcher_info::happened(step, usage, &subscription, Happening::Arrived);
     }
     peers::subscribed(step, id, &subscription);
-    if subscription.package == Package::Presence {
-        demand::watched(step);
+    if !subscription.state.is_ending() {
+        demand::watched(step, &subscription);
     }
     let mut position = Position {
         epoch: step.epoch(),

@@ -14,7 +14,7 @@ pub mod expires;
 pub mod header_name;
 pub mod headers;
 pub mod identity;
-mod lex;
+pub(crate) mod lex;
 pub mod media;
 pub mod message;
 pub mod name_addr;

@@ -1,0 +1,94 @@
+//! Third-party REGISTER: a registrar tells that somebody is registered (3GPP TS 24.141 A.7, RFC 3261 10.2).
+//!
+//! A REGISTER is a third party's if From names another than To. It says no more than that To has a registration,
+//! and so that there is something to ask the registrar for: its bindings are nobody's business here. Whatever else it
+//! carries, such as the device's own REGISTER as body, is not looked at.
+
+use super::super::backend;
+use super::super::directory;
+use super::super::source::{Source, SourceKind};
+use super::{Needs, look};
+use crate::configuration::Configuration;
+use crate::errors::{Refusal, reply};
+use crate::handler::check_require;
+use crate::identity::{self, Presentity, Service};
+use crate::lifetime;
+use crate::ports::{Durability, Host, Verdict};
+use crate::sip::status::Status;
+use crate::sip::{HeaderBlock, HeaderName, Message, NameAddr, expires};
+use crate::step::Step;
+
+/// Seconds of a registration that says none, or nothing that can be read (RFC 3261 10.3 step 6).
+const DEFAULT: u32 = 3_600;
+
+/// Answers a REGISTER: one of a third party keeps the subscription at its registrar while the registration lasts,
+/// somebody watches or not. What is not for a source is passed.
+///
+/// # Errors
+/// 420 if it requires what is not known; nothing is staged then.
+pub fn register(
+    host: &mut dyn Host,
+    configuration: &Configuration,
+    message: &Message<'_>,
+) -> Result<Verdict, Refusal> {
+    let mut told = configuration.external.iter().filter(|source| tells(source, message)).peekable();
+    if told.peek().is_none() {
+        return Ok(Verdict::Pass);
+    }
+    let Some(registered) = third_party(host, configuration, message) else { return Ok(Verdict::Pass) };
+    let partition = registered.partition();
+    let mut sources = Vec::new();
+    for source in told {
+        if let Some(resource) = directory::resource(host, source, partition) {
+            sources.push((source, resource));
+        }
+    }
+    if sources.is_empty() {
+        return Ok(Verdict::Pass);
+    }
+    check_require(message)?;
+    let seconds = expires::expires(message).ok().flatten().unwrap_or(DEFAULT);
+    let seconds = seconds.min(configuration.expires.max);
+    let mut step = Step::enter(host, configuration, partition);
+    for (source, resource) in sources {
+        take(&mut step, source, &resource, seconds);
+    }
+    let mut headers = HeaderBlock::with_capacity(20);
+    headers.number("Expires", seconds.into());
+    Ok(Verdict::Reply(reply(Status::OK, Status::OK.reason().to_owned(), headers)))
+}
+
+/// True if the message may be a registrar's word.
+fn tells(source: &Source, message: &Message<'_>) -> bool {
+    source.third_party && source.kind == SourceKind::Registrar && source.is_peer(message.peer())
+}
+
+/// Whom a third-party REGISTER is about; none if it is not one, or not about somebody here.
+fn third_party<'m>(
+    host: &mut dyn Host,
+    configuration: &Configuration,
+    message: &Message<'m>,
+) -> Option<Presentity<'m>> {
+    let to = Presentity::to(message).ok()?;
+    if Service::of(&to.uri, configuration) != Service::Here {
+        return None;
+    }
+    let from = NameAddr::parse(message.required(HeaderName::From).ok()?, "From").ok()?;
+    let registered = Presentity::named(host, configuration, &to).ok()?;
+    let sender = identity::normalize(host, configuration, &from.uri, from.uri_text).ok()?;
+    (sender != registered.identity).then_some(registered)
+}
+
+fn take(step: &mut Step<'_>, source: &Source, resource: &str, seconds: u32) {
+    let before = Needs::load(step, source.id);
+    let registered = (seconds > 0).then(|| lifetime::end(step.now, seconds));
+    Needs { registered, ..before }.store(step, source.id, before, Durability::Durable);
+    if registered.is_some() {
+        backend::start(step, source, resource);
+    } else {
+        look(step, source);
+    }
+    step.trace("third-party REGISTER taken", || {
+        vec![("source", source.name.clone()), ("expires", seconds.to_string())]
+    });
+}

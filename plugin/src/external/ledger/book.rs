@@ -1,0 +1,124 @@
+//! What is kept of how a source fares, in the partition of the source.
+
+use serde::{Deserialize, Serialize};
+
+use super::super::source::{self, Source};
+use crate::keys;
+use crate::ports::{Durability, Instant};
+use crate::records;
+use crate::step::Step;
+
+/// First byte of a post.
+const POST: u8 = b'r';
+/// Longest reason kept, in bytes.
+const WHY: usize = 200;
+
+/// What is posted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Entry<'a> {
+    /// One more presentity is covered in this epoch.
+    Covered(u64),
+    /// One less.
+    Uncovered(u64),
+    /// The source said something then.
+    Contact(Instant),
+    /// The source failed somebody.
+    Failed { at: Instant, presentity: &'a str, why: &'a str, next_try: Option<Instant> },
+}
+
+/// The latest failure of a source.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// When it was.
+    pub at: Instant,
+    /// The presentity that it failed.
+    pub presentity: String,
+    /// What happened, for the operator.
+    pub why: String,
+    /// When it is tried again for that presentity; none if it is not.
+    pub next_try: Option<Instant>,
+}
+
+/// How a source fares. Relaxed: a crash may take back what was told last.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Book {
+    /// Epoch of the store in which the users were counted.
+    epoch: u64,
+    /// Presentities that have a subscription there.
+    pub users: u64,
+    /// When it last said something.
+    pub last_contact: Option<Instant>,
+    /// When it last failed.
+    pub failure: Option<Failure>,
+}
+
+impl Book {
+    /// Reads it in the partition of the source.
+    pub fn load(step: &mut Step<'_>) -> Self {
+        let book: Option<Self> = step.host.get(keys::SOURCE_LEDGER).as_deref().and_then(records::decode);
+        let epoch = step.epoch();
+        match book {
+            Some(book) if book.epoch == epoch => book,
+            Some(book) => Self { epoch, users: 0, ..book },
+            None => Self { epoch, ..Self::default() },
+        }
+    }
+
+    /// When the source is tried again that has failed and not been heard of since; none otherwise.
+    #[must_use]
+    pub fn next_try(&self) -> Option<Instant> {
+        let failure = self.failure.as_ref()?;
+        failure.next_try.filter(|_| self.last_contact.is_none_or(|contact| contact <= failure.at))
+    }
+
+    /// Shows it to the operator. What never happened is 0.
+    pub fn show(&self, step: &mut Step<'_>, source: &Source) {
+        let seconds = |instant: Option<Instant>| instant.unwrap_or_default() as f64 / 1_000.0;
+        let labels = [("source", source.name.as_str())];
+        step.host.gauge("source_users", &labels, self.users as f64);
+        let figures = [
+            ("source_last_contact_timestamp_seconds", self.last_contact),
+            ("source_last_failure_timestamp_seconds", self.failure.as_ref().map(|failure| failure.at)),
+            ("source_next_try_timestamp_seconds", self.next_try()),
+        ];
+        for (name, instant) in figures {
+            step.host.gauge(name, &labels, seconds(instant));
+        }
+    }
+
+    fn take(&mut self, entry: &Entry<'_>) {
+        match *entry {
+            // What was told in another epoch is told anew.
+            Entry::Covered(epoch) => self.users += u64::from(epoch == self.epoch),
+            Entry::Uncovered(epoch) => {
+                self.users = self.users.saturating_sub(u64::from(epoch == self.epoch));
+            }
+            Entry::Contact(at) => self.last_contact = self.last_contact.max(Some(at)),
+            Entry::Failed { at, presentity, why, next_try } => {
+                let end = (0..=WHY.min(why.len())).rev().find(|end| why.is_char_boundary(*end));
+                let why = why.get(..end.unwrap_or_default()).unwrap_or_default().to_owned();
+                self.failure = Some(Failure { at, presentity: presentity.to_owned(), why, next_try });
+            }
+        }
+    }
+}
+
+/// Posts an entry to the partition of a source.
+pub(super) fn post(step: &mut Step<'_>, source: &Source, entry: &Entry<'_>) {
+    let mut payload = vec![POST];
+    payload.extend_from_slice(&records::encode(entry));
+    step.host.post(&source.partition(), &payload);
+}
+
+/// A post arrived. False if it is none of these.
+pub(super) fn posted(step: &mut Step<'_>, payload: &[u8]) -> bool {
+    let Some((&POST, rest)) = payload.split_first() else { return false };
+    let Some(entry) = records::decode::<Entry<'_>>(rest) else { return false };
+    // Nobody asks after a source that is no longer configured.
+    let Some(source) = source::of_partition(step) else { return true };
+    let mut book = Book::load(step);
+    book.take(&entry);
+    step.put(keys::SOURCE_LEDGER, &book, Durability::Relaxed);
+    book.show(step, source);
+    true
+}
