@@ -54,6 +54,15 @@ impl Phone {
         Self { endpoint, identity: identity.to_owned(), server, transport }
     }
 
+    /// Sockets on an address of this machine for somebody who waits for others; see [`Phone::toward`].
+    #[must_use]
+    pub fn of_nobody(ip: IpAddr) -> Self {
+        let nowhere = SocketAddr::new(ip, 9);
+        let endpoint = Arc::new(Endpoint::open(ip, nowhere, true));
+        let identity = "sip:nobody@source.example".to_owned();
+        Self { endpoint, identity, server: nowhere, transport: Transport::Udp }
+    }
+
     /// A phone that talks UDP from another address of this machine.
     #[must_use]
     pub fn from(server: &Server, ip: IpAddr, identity: &str) -> Self {

@@ -7,7 +7,7 @@ use crate::phone::Phone;
 use crate::rng::unique;
 use crate::{LIMIT, Server};
 use std::collections::{HashMap, VecDeque};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -135,18 +135,23 @@ impl Source {
     /// A registrar that tells of registrations (RFC 3680).
     #[must_use]
     pub fn registrar() -> Self {
-        Self::open("reg")
+        Self::registrar_at(Ipv4Addr::LOCALHOST.into())
+    }
+
+    /// As above, on another address of this machine.
+    #[must_use]
+    pub fn registrar_at(ip: IpAddr) -> Self {
+        Self::open(ip, "reg")
     }
 
     /// Another community that tells of presence (RFC 3856).
     #[must_use]
     pub fn community() -> Self {
-        Self::open("presence")
+        Self::open(Ipv4Addr::LOCALHOST.into(), "presence")
     }
 
-    fn open(event: &'static str) -> Self {
-        let nowhere = SocketAddr::from(([127, 0, 0, 1], 9));
-        let phone = Phone::at(nowhere, nowhere, Transport::Udp, "sip:source@source.example", true);
+    fn open(ip: IpAddr, event: &'static str) -> Self {
+        let phone = Phone::of_nobody(ip);
         let state = Arc::new(Mutex::new(State::default()));
         let decider = Decider { event, contact: phone.contact(), state: Arc::clone(&state) };
         phone.endpoint().serve(Box::new(move |request| decider.answer(request)));

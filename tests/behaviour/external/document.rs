@@ -1,5 +1,6 @@
 //! Everything that is known of somebody in one document (WPS-01 to WPS-05, WPS-08, WPS-13).
 
+use rollcall_tests::endpoint::Transport;
 use rollcall_tests::phone::PIDF;
 use rollcall_tests::reginfo::REGINFO;
 use rollcall_tests::{Config, Phone, Pidf, Reginfo, Server, Source};
@@ -77,31 +78,30 @@ fn a_body_that_cannot_be_taken_is_refused() {
     shown(&mut subscription, |document| notes(document) == ["after"]);
 }
 
-/// RFC 3261 18.1.1: a community whose document is too large for a datagram notifies over TCP, in the same dialog; and
-/// somebody else's large document goes out that way.
+/// RFC 3261 18.1.1: what is too large for a datagram comes over TCP, in a dialog that was made over UDP as in one over TCP.
 #[test]
-fn large_documents_come_and_go_over_tcp() {
-    let partner = Source::community();
-    let long = "x".repeat(3000);
-    let text = Pidf::of(AL).tuple("a", "open").note(&long).text();
-    partner.knows(AL, PIDF, &text);
-    let config = Config::new().source(
-        "community",
-        with(
-            with(
-                community(&partner, "partner", "partner.json"),
-                "target",
-                format!("{};transport=tcp", partner.uri()),
-            ),
-            "grace",
-            5,
-        ),
-    );
-    let server = Server::start_with(&[("partner.json", PARTNER)], config);
+fn large_documents_come_over_tcp() {
+    let (partner, club) = (Source::community(), Source::community());
+    let alice_s = "sip:alice.s@club.example";
+    let large =
+        |entity: &str, note: &str| Pidf::of(entity).tuple("a", "open").note(&note.repeat(3000)).text();
+    club.knows(alice_s, PIDF, &large(alice_s, "c"));
+    let club_entry = community(&club, "club", "club.csv");
+    let config = Config::new()
+        .source("community", community(&partner, "partner", "partner.json"))
+        .source("community", with(club_entry, "target", format!("{};transport=tcp", club.uri())));
+    let files = [("partner.json", PARTNER), ("club.csv", "sip:alice@example.com,sip:alice.s@club.example\n")];
+    let server = Server::start_with(&files, config);
     let watcher = Phone::udp(&server, BOB);
     let mut subscription = watcher.subscribe(ALICE);
-    let notify = subscription.notify_until(|notify| notify.document().notes() == [long.clone()]);
+    let notify = subscription.notify_until(|notify| notify.document().notes() == ["c".repeat(3000)]);
     assert!(notify.over_tcp());
-    let contact = partner.subscribe().message.header("Contact").unwrap_or_default().to_owned();
+    let contact = club.subscribe().message.header("Contact").unwrap_or_default().to_owned();
     assert!(contact.contains("transport=tcp"), "{contact}");
+    let contact = partner.subscribe().message.header("Contact").unwrap_or_default().to_owned();
+    assert!(!contact.contains("transport=tcp"), "{contact}");
+    let over_tcp = partner.phone().toward(server.tcp(), Transport::Tcp);
+    let notify = partner.notification(AL, None).with("Via", over_tcp.via()).body(PIDF, large(AL, "p"));
+    let _ = over_tcp.send(&notify).expect(200);
+    subscription.notify_until(|notify| notify.document().notes().len() == 2);
 }

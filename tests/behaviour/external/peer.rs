@@ -1,10 +1,12 @@
 //! NOTIFYs from sources are taken in the right dialog from the right peer only (EXT-16).
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use rollcall_tests::message::Message;
+use rollcall_tests::reginfo::REGINFO;
 use rollcall_tests::rng::unique;
-use rollcall_tests::{Config, Phone, Server, Source};
+use rollcall_tests::server::free_port;
+use rollcall_tests::{Config, Phone, Reginfo, Server, Source};
 
 use super::*;
 
@@ -21,8 +23,8 @@ fn a_notify_out_of_dialog_is_refused() {
     let mut subscription = watcher.subscribe(ALICE);
     shown(&mut subscription, |document| is_open(document, ALICE));
     let right = || {
-        let gone = rollcall_tests::Reginfo::unregistered(ALICE).replace(rollcall_tests::source::VERSION, "9");
-        registrar.notification(ALICE, None).body(rollcall_tests::reginfo::REGINFO, gone)
+        let gone = Reginfo::unregistered(ALICE).replace(rollcall_tests::source::VERSION, "9");
+        registrar.notification(ALICE, None).body(REGINFO, gone)
     };
     let uri = right().uri().to_owned();
     let tagged = |name: &str, of: &Message| {
@@ -57,11 +59,7 @@ fn a_notify_out_of_dialog_is_refused() {
 #[test]
 fn a_notify_from_a_stranger_is_forbidden() {
     let registrar = Source::registrar();
-    registrar.knows(
-        ALICE,
-        rollcall_tests::reginfo::REGINFO,
-        &rollcall_tests::Reginfo::registered(ALICE, DEVICE),
-    );
+    registrar.knows(ALICE, REGINFO, &Reginfo::registered(ALICE, DEVICE));
     let config = Config::new()
         .set("sip.trusted", vec!["127.0.0.1", "127.0.0.4"])
         .source("registrar", with(scscf(&registrar), "peers", vec!["127.0.0.1", "127.0.0.8/30"]));
@@ -74,6 +72,47 @@ fn a_notify_from_a_stranger_is_forbidden() {
         let notify = registrar.notification(ALICE, None).with("Via", stranger.via());
         let answer = stranger.send(&notify);
         assert_eq!(answer.status(), status, "from 127.0.0.{last}: {answer}");
+    }
+}
+
+/// RFC 3261 19.1.1: the same over IPv6; who is no peer is not, there either.
+#[test]
+fn sources_may_be_reached_over_ipv6() {
+    let local = IpAddr::V6(Ipv6Addr::LOCALHOST);
+    let registrar = Source::registrar_at(local);
+    registrar.knows(ALICE, REGINFO, &Reginfo::registered(ALICE, DEVICE));
+    let port = free_port();
+    let all = vec![format!("udp:[::1]:{port}"), format!("tcp:[::1]:{port}")];
+    let config = |trusted: &str, peers: &str| {
+        let source = with(scscf(&registrar), "peers", vec![peers]);
+        Config::new()
+            .set("sip.listen", all.clone())
+            .set("sip.trusted", vec![trusted])
+            .source("registrar", source)
+    };
+    let server = Server::start(config("::1", "2001:db8::/32"));
+    let watcher = Phone::from(&server, local, BOB);
+    let mut subscription = watcher.subscribe(ALICE);
+    shown(&mut subscription, |document| is_open(document, ALICE));
+    registrar.tells(ALICE, REGINFO, &Reginfo::unregistered(ALICE));
+    shown(&mut subscription, |document| !is_open(document, ALICE));
+    drop(subscription);
+    drop(server);
+
+    // Nobody is trusted for other things, but the source has its network.
+    for (peers, status) in [("::/64", 200), ("2001:db8::/32", 403)] {
+        let registers = with(scscf(&registrar), "start", "always");
+        let registers = with(with(registers, "identities", "all.json"), "peers", vec![peers]);
+        let config = Config::new().set("sip.listen", all.clone()).set("sip.trusted", vec!["192.0.2.1"]);
+        let known = "{\"sip:alice@example.com\": \"sip:alice@example.com\"}";
+        registrar.mute(true);
+        let _server = Server::start_with(&[("all.json", known)], config.source("registrar", registers));
+        wait_until("the subscription", || {
+            registrar
+                .try_subscribe(std::time::Duration::from_millis(50))
+                .is_some_and(|subscribe| subscribe.is_initial())
+        });
+        assert_eq!(registrar.notify(ALICE).status(), status, "{peers}");
     }
 }
 
