@@ -5,7 +5,7 @@ use crate::configuration::{Configuration, Problem};
 use crate::delivery;
 use crate::errors::Refusal;
 use crate::expiry;
-use crate::external::{self, ledger};
+use crate::external::{self, learning, ledger};
 use crate::fanout;
 use crate::identity::{Presentity, Service};
 use crate::inspection;
@@ -83,8 +83,26 @@ impl Presence {
         message: &Message<'_>,
         payload: &[u8],
     ) -> Verdict {
-        let verdict = subscription::forwarded(host, &self.configuration, partition, message, payload);
+        let verdict = if payload == learning::BEHIND {
+            self.behind(host, partition, message)
+        } else {
+            subscription::forwarded(host, &self.configuration, partition, message, payload)
+        };
         self.answer(host, message, verdict)
+    }
+
+    /// A request for an alias of the presentity of that partition.
+    fn behind(
+        &self,
+        host: &mut dyn Host,
+        partition: &str,
+        message: &Message<'_>,
+    ) -> Result<Verdict, Refusal> {
+        let presentity = Presentity::of(host, &self.configuration, message)?.behind(partition);
+        match message.method() {
+            "PUBLISH" => publication::handle(host, &self.configuration, message, &presentity),
+            _ => subscription::handle(host, &self.configuration, message, &presentity),
+        }
     }
 
     fn answer(

@@ -27,7 +27,8 @@
 //! | `c` + source | [`crate::records::Contribution`] of a source outside to the document | durable |
 //! | `g` + source | what a source has said so far, in the form of its kind | durable |
 //! | `y` + source | [`crate::external::demand::Needs`]: what the source is wanted for besides watchers | partly durable |
-//! | `v` | the fundamental identity that a registrar names for this one (`external::learning`) | durable |
+//! | `v` | the presentity for which a registrar names this identity (`external::learning`) | durable |
+//! | `v` + source | the identities that a registrar names for this presentity (`external::learning`) | durable |
 //! | `q` | [`crate::external::ledger::Book`]: how a source fares; in the partition of the source | relaxed |
 //! | `q` + `b` | `external::pacing`: when the source may be sent the next SUBSCRIBE; likewise | mostly relaxed |
 //! | `q` + `w` | `external::demand`: a walk over those for whom the source is always asked; likewise | relaxed |
@@ -89,7 +90,8 @@ pub const CONTRIBUTION: u8 = b'c';
 pub const REPORTED: u8 = b'g';
 /// What a source outside is wanted for.
 pub const DEMAND: u8 = b'y';
-/// The fundamental identity behind this partition's identity, by what a registrar says.
+/// The presentity for which a registrar names this partition's identity; with the id of a source behind it, the
+/// identities that it names for this presentity.
 pub const LEARNED: &[u8] = b"v";
 /// How a source outside fares.
 pub const SOURCE_LEDGER: &[u8] = b"q";

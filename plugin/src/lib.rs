@@ -7,6 +7,10 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+// The example of a further kind of source is a part of the tests, too.
+#[cfg(test)]
+extern crate self as rollcall_plugin;
+
 pub mod authorization;
 pub mod composition;
 pub mod configuration;

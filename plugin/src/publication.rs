@@ -6,6 +6,7 @@ use crate::composition::Source;
 use crate::configuration::Configuration;
 use crate::entity_tag::EntityTag;
 use crate::errors::{PUBLISH_ACCEPT, Refusal, reply};
+use crate::external::learning;
 use crate::identity::{Presentity, Principal};
 use crate::keys::{self, Id};
 use crate::lifetime;
@@ -43,6 +44,9 @@ pub fn handle(
     let precondition = etag::if_match(message)?;
 
     let mut step = Step::enter(host, configuration, presentity.partition());
+    if let Some(elsewhere) = learning::elsewhere(&mut step, presentity) {
+        return Ok(elsewhere);
+    }
     let previous = match precondition {
         Some(text) => Some(find(&mut step, text).ok_or(Refusal::ConditionFailed)?),
         None => None,

@@ -7,7 +7,7 @@ use crate::configuration::{Configuration, Decision};
 use crate::content::{self, Content};
 use crate::delivery::{self, CSEQ_BLOCK, Progress};
 use crate::errors::{Refusal, reply};
-use crate::external::{demand, peers};
+use crate::external::{demand, learning, peers};
 use crate::identity::{Presentity, Principal};
 use crate::keys::{Id, Usage};
 use crate::lifetime;
@@ -51,6 +51,9 @@ pub fn handle(
 ) -> Result<Verdict, Refusal> {
     let asked = Asked::of(host, configuration, message, presentity)?;
     let mut step = Step::enter(host, configuration, presentity.partition());
+    if let Some(elsewhere) = learning::elsewhere(&mut step, presentity) {
+        return Ok(elsewhere);
+    }
     match DialogId::of(message)? {
         Some(dialog) => renew(&mut step, message, &asked, dialog, Place::Mapped(presentity)),
         None => create(&mut step, message, presentity, &asked).map(Verdict::Reply),
@@ -249,15 +252,16 @@ fn renew(
 
     match place {
         Place::Mapped(presentity) => stay(step, usage, &kept, subscription, presentity, asked, seconds),
-        Place::Searched(_) => {
+        Place::Searched(search) => {
             // Whom the watcher asked for is what is mapped, whatever the To header names here.
             let presentity = Presentity::again(step.host, step.configuration, &kept.entity)?;
-            if presentity.partition() == step.partition {
+            let destination = search.destination(&presentity).to_owned();
+            if destination == step.partition {
                 return stay(step, usage, &kept, subscription, &presentity, asked, seconds);
             }
             log(step, "subscription renewed to move", &subscription, seconds);
             let departure = Departure {
-                to: presentity.partition().to_owned().into(),
+                to: destination.into(),
                 request: Request {
                     sender: asked.principal.identities().cloned().collect(),
                     presentity: presentity.identity,

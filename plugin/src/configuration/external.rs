@@ -4,7 +4,8 @@ use serde_json::{Map, Value};
 
 use super::Problem;
 use super::section::{Section, problem};
-use crate::external::source::{Credentials, Network, Source, SourceKind, Start};
+use crate::external::kind::{self, SourceKind};
+use crate::external::source::{Credentials, Network, Source, Start};
 use crate::identity::{Normalizer, read_domain};
 use crate::sip::Uri;
 
@@ -47,10 +48,12 @@ pub(super) fn read(
 ) -> Sources {
     let section = Section::of(whole, "", "external", problems);
     // How often the files are looked at is the host's business.
-    section.only(&["super_user", "registrar", "community", "reload"], problems);
+    let known: Vec<&str> =
+        ["super_user", "reload"].into_iter().chain(SourceKind::all().map(SourceKind::name)).collect();
+    section.only(&known, problems);
     let super_user = section.get("super_user").and_then(|value| uri(&section, "super_user", value, problems));
     let mut sources = Sources::default();
-    for kind in [SourceKind::Registrar, SourceKind::Community] {
+    for kind in SourceKind::all() {
         for entry in section.entries(kind.name(), MOST, problems) {
             let key = entry.dotted("name");
             let Some(source) = source(kind, &entry, super_user.as_deref(), normalizer, problems) else {
@@ -76,11 +79,8 @@ fn source(
     normalizer: &Normalizer,
     problems: &mut Vec<Problem>,
 ) -> Option<Source> {
-    let own: &[&str] = match kind {
-        SourceKind::Registrar => &["third_party"],
-        SourceKind::Community => &["asks_as"],
-    };
-    entry.only(&[COMMON, own].concat(), problems);
+    // Settings that only some kinds have are not there for the others.
+    entry.only(&[COMMON, kind::of(kind).settings()].concat(), problems);
     let before = problems.len();
     let domain = entry.get("domain").and_then(|value| {
         let domain = value.as_str().and_then(read_domain);
@@ -145,7 +145,7 @@ fn source(
         retry: (u64::from(min) * 1_000, u64::from(max) * 1_000),
         credentials: credentials(entry, problems),
         peers: peers(entry, problems),
-        third_party: kind == SourceKind::Registrar && entry.flag("third_party", false, problems),
+        third_party: entry.flag("third_party", false, problems),
         asks_as: asks_as(entry, normalizer, problems),
     };
     (problems.len() == before).then_some(source)

@@ -21,6 +21,9 @@ pub struct Identities {
     pub mapped: bool,
     /// There is a component with the site's own rules.
     pub component: bool,
+    /// Identities that a registrar names together are one presentity, where nothing else is provisioned. White and
+    /// black list, rules and the directories of sources go by what is provisioned.
+    pub learned: bool,
 }
 
 impl Identities {
@@ -29,6 +32,7 @@ impl Identities {
             normalizer: normalizer(&section.section("normalizer", problems), problems),
             mapped: is_named(section, "map", problems),
             component: is_named(section, "component", problems),
+            learned: learned(section, problems),
         }
     }
 }
@@ -62,6 +66,17 @@ pub(super) fn is_named(section: &Section<'_>, key: &str, problems: &mut Vec<Prob
         Some(Value::String(path)) if !path.is_empty() => true,
         Some(other) => {
             problems.push(problem(&section.dotted(key), other, "the path of a file"));
+            false
+        }
+    }
+}
+
+fn learned(section: &Section<'_>, problems: &mut Vec<Problem>) -> bool {
+    match section.get("learn") {
+        None | Some(Value::Null) => false,
+        Some(Value::String(source)) if source == "registrar" => true,
+        Some(other) => {
+            problems.push(problem(&section.dotted("learn"), other, "\"registrar\""));
             false
         }
     }

@@ -1,18 +1,72 @@
 //! What a kind of source has to know.
 //!
 //! A kind is pure: it says what to subscribe to and reads what comes back. Dialogs, refreshing, failures, demand,
-//! pacing, composition and authorization are the same for all kinds and none of its business. A
-//! third kind implements [`Kind`], gets a name in [`SourceKind`] and a line in [`of`].
+//! pacing, composition and authorization are the same for all kinds and none of its business. A further
+//! kind is a type that implements [`Kind`] and its line in `KINDS`; `docs/sources.md` makes one.
+
+use std::fmt;
 
 use super::community::Community;
 use super::registrar::Registrar;
-use super::source::SourceKind;
 use crate::configuration::Configuration;
 use crate::pidf::StoredDocument;
 use crate::ports::Instant;
 
+/// Every kind of source that can be configured.
+const KINDS: &[&dyn Kind] = &[
+    &Registrar,
+    &Community,
+    #[cfg(test)]
+    &crate::tests::external::calendar::Calendar,
+];
+
+/// What a source is: one of the kinds that there are.
+#[derive(Clone, Copy)]
+pub struct SourceKind(&'static dyn Kind);
+
+impl SourceKind {
+    /// All there are, in the order in which their sources are told.
+    pub fn all() -> impl Iterator<Item = Self> {
+        KINDS.iter().copied().map(Self)
+    }
+
+    /// As configuration, log and metrics name it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.0.name()
+    }
+}
+
+impl PartialEq for SourceKind {
+    fn eq(&self, other: &Self) -> bool {
+        self.name() == other.name()
+    }
+}
+
+impl Eq for SourceKind {}
+
+impl fmt::Debug for SourceKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What the kind of a source knows.
+#[must_use]
+pub fn of(kind: SourceKind) -> &'static dyn Kind {
+    kind.0
+}
+
 /// What is the same in all subscriptions to sources of one kind, and how what they say is read.
 pub trait Kind: Sync {
+    /// As configuration, log and metrics name it: `[[external.NAME]]` is a source of this kind.
+    fn name(&self) -> &'static str;
+
+    /// What can be configured for sources of this kind besides what all have.
+    fn settings(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// The event package.
     fn event(&self) -> &'static str;
 
@@ -93,13 +147,4 @@ pub enum Refused {
     /// 413, or 400 where a limit on its parts was passed.
     #[error("it is larger than what is taken")]
     TooLarge,
-}
-
-/// What the kind of a source knows.
-#[must_use]
-pub fn of(kind: SourceKind) -> &'static dyn Kind {
-    match kind {
-        SourceKind::Registrar => &Registrar,
-        SourceKind::Community => &Community,
-    }
 }

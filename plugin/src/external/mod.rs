@@ -15,7 +15,7 @@
 //! | `backend/` | the subscription at a source: dialog, refresh, failure, failover |
 //! | `pacing.rs` | no more new subscriptions a second than a source can take |
 //! | `contribution.rs` | what of it goes into the document |
-//! | `learning.rs` | which other identities of a presentity a registrar names |
+//! | `learning/` | which other identities of a presentity a registrar names |
 //! | `peers.rs` | what communities that watch here are not shown, so that nothing goes round in circles |
 //! | `ledger/` | how a source fares, for the operator |
 //!
@@ -47,7 +47,10 @@ pub fn fired(step: &mut Step<'_>, name: &[u8]) -> bool {
 
 /// A post arrived. False if it is none of these.
 pub fn posted(step: &mut Step<'_>, payload: &[u8]) -> bool {
-    pacing::posted(step, payload) || ledger::posted(step, payload) || demand::posted(step, payload)
+    pacing::posted(step, payload)
+        || learning::posted(step, payload)
+        || ledger::posted(step, payload)
+        || demand::posted(step, payload)
 }
 
 /// The host has started anew.

@@ -2,29 +2,10 @@
 
 use std::net::SocketAddr;
 
+use super::kind::SourceKind;
 use crate::keys::Id;
 use crate::sip::message::Peer;
 use crate::step::Step;
-
-/// What a source is. A third kind is one more of these; see [`super::kind`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum SourceKind {
-    /// A registrar, in an IMS the S-CSCF: who is registered, and with what.
-    Registrar,
-    /// Another presence system.
-    Community,
-}
-
-impl SourceKind {
-    /// As configuration, log and metrics name it.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Registrar => "registrar",
-            Self::Community => "community",
-        }
-    }
-}
 
 /// When a source is subscribed to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

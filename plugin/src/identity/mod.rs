@@ -77,6 +77,12 @@ pub fn read(host: &mut dyn Host, configuration: &Configuration, text: &str) -> R
     site::normalize(host, configuration, text, identity)
 }
 
+/// True if the identity map knows a normalized identity, as a fundamental one or another.
+#[must_use]
+pub fn is_provisioned(host: &mut dyn Host, configuration: &Configuration, identity: &Identity) -> bool {
+    configuration.identities.mapped && map::lookup(host, identity).is_some()
+}
+
 /// The fundamental identity behind a normalized one; the identity itself if the map does not
 /// know it.
 #[must_use]

@@ -16,6 +16,8 @@ pub struct Presentity<'a> {
     pub identity: Identity,
     /// The fundamental identity behind it (WPS-25, WPS-31).
     fundamental: String,
+    /// The fundamental identity is known from a registrar.
+    alias: bool,
     /// Tag of the To header.
     pub tag: Option<&'a str>,
 }
@@ -52,7 +54,7 @@ impl<'a> Presentity<'a> {
     ) -> Result<Self, Refusal> {
         let identity = normalize(host, configuration, &to.uri, to.uri_text)?;
         let fundamental = fundamental(host, configuration, &identity);
-        Ok(Self { uri: to.uri_text, identity, fundamental, tag: to.tag() })
+        Ok(Self { uri: to.uri_text, identity, fundamental, alias: false, tag: to.tag() })
     }
 
     /// Whom a URI names that a request named before, mapped anew.
@@ -62,7 +64,19 @@ impl<'a> Presentity<'a> {
     pub fn again(host: &mut dyn Host, configuration: &Configuration, uri: &'a str) -> Result<Self, Refusal> {
         let identity = normalize(host, configuration, &Uri::parse(uri)?, uri)?;
         let fundamental = fundamental(host, configuration, &identity);
-        Ok(Self { uri, identity, fundamental, tag: None })
+        Ok(Self { uri, identity, fundamental, alias: false, tag: None })
+    }
+
+    /// The same as an alias of the presentity of that partition ([`crate::external::learning`]).
+    #[must_use]
+    pub fn behind(self, partition: &str) -> Self {
+        Self { fundamental: partition.to_owned(), alias: true, ..self }
+    }
+
+    /// True if it is an alias by what a registrar says, of the presentity in [`Self::partition`].
+    #[must_use]
+    pub fn is_alias(&self) -> bool {
+        self.alias
     }
 
     /// Name of the partition that holds everything about the presentity: its fundamental identity.

@@ -20,6 +20,8 @@ const MOST: usize = 9;
 pub struct Search {
     /// The identity in the To header, which names the partition of its anchor.
     home: String,
+    /// The partition of whom that identity is an alias of ([`crate::external::learning`]), where the search began then.
+    head: Option<String>,
     /// Where it is not.
     tried: Vec<String>,
     /// Where else to look, in order.
@@ -36,13 +38,23 @@ impl Search {
     pub fn begin(presentity: &Presentity<'_>) -> Self {
         let home = presentity.identity.as_str().to_owned();
         let next = VecDeque::from([home.clone()]);
-        Self { home, tried: Vec::new(), next, left: 0, arrived: 0 }
+        let head = presentity.is_alias().then(|| presentity.partition().to_owned());
+        Self { home, head, tried: Vec::new(), next, left: 0, arrived: 0 }
     }
 
     /// A search that was forwarded.
     #[must_use]
     pub fn resume(payload: &[u8]) -> Option<Self> {
         records::decode(payload)
+    }
+
+    /// Where the subscription belongs: to the presentity that its watcher asked for.
+    #[must_use]
+    pub fn destination<'p>(&'p self, presentity: &'p Presentity<'_>) -> &'p str {
+        match &self.head {
+            Some(head) if presentity.identity.as_str() == self.home => head,
+            _ => presentity.partition(),
+        }
     }
 
     /// The subscription is not here: forwards the request to the next place.
@@ -64,7 +76,8 @@ impl Search {
         }
         self.tried.push(step.partition.to_owned());
         while let Some(place) = self.next.pop_front() {
-            if self.tried.len() == MOST {
+            // To get to the head it was forwarded once.
+            if self.tried.len() + usize::from(self.head.is_some()) >= MOST {
                 break;
             }
             if !self.tried.contains(&place) {

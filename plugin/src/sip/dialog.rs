@@ -1,4 +1,8 @@
-//! Dialogs as their notifier sees them (RFC 3261 12, RFC 6665 4.4.1).
+//! Dialogs as their notifier sees them (RFC 3261 12, RFC 6665 4.4.1). The other side is in `subscriber.rs`.
+
+mod subscriber;
+
+pub use subscriber::{Own, SubscriberDialog};
 
 use super::cseq::CSeq;
 use super::headers::{Digits, HeaderBlock};
@@ -119,9 +123,8 @@ impl<'a> Dialog<'a> {
         if !self.routes.is_empty() {
             headers.line("Route", &self.routes);
         }
-        headers.parts("From", &[&self.local, ";tag=", &self.local_tag]);
-        headers.line("To", &self.remote).line("Call-ID", &self.call_id);
-        headers.parts("CSeq", &[Digits::default().write(cseq.into()), " ", method]);
+        let from = [&*self.local, ";tag=", &*self.local_tag];
+        write_head(&from, &[&*self.remote], &self.call_id, (method, cseq), headers);
         &self.target
     }
 
@@ -139,6 +142,18 @@ impl<'a> Dialog<'a> {
             remote_cseq: self.remote_cseq,
         }
     }
+}
+
+/// Writes From, To, Call-ID and CSeq, the first two from parts.
+fn write_head(
+    from: &[&str],
+    to: &[&str],
+    call_id: &str,
+    (method, cseq): (&str, u32),
+    headers: &mut HeaderBlock,
+) {
+    headers.parts("From", from).parts("To", to).line("Call-ID", call_id);
+    headers.parts("CSeq", &[Digits::default().write(cseq.into()), " ", method]);
 }
 
 fn single_contact<'a>(message: &Message<'a>) -> Result<Option<&'a str>, Malformed> {

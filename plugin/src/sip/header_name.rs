@@ -53,6 +53,7 @@ names! {
     MinExpires = "Min-Expires";
     PAssertedIdentity = "P-Asserted-Identity";
     Privacy = "Privacy";
+    ProxyAuthenticate = "Proxy-Authenticate";
     RecordRoute = "Record-Route";
     Require = "Require";
     RetryAfter = "Retry-After";
@@ -65,6 +66,7 @@ names! {
     To = "To", b't';
     Via = "Via", b'v';
     Warning = "Warning";
+    WwwAuthenticate = "WWW-Authenticate";
 }
 
 impl HeaderName {
@@ -85,9 +87,9 @@ impl HeaderName {
             12 => &[N::ContentType, N::MaxForwards, N::RecordRoute, N::AllowEvents, N::SipIfMatch],
             14 => &[N::ContentLength],
             15 => &[N::AcceptEncoding, N::AcceptLanguage],
-            16 => &[N::ContentEncoding, N::ContentLanguage],
+            16 => &[N::ContentEncoding, N::ContentLanguage, N::WwwAuthenticate],
             17 => &[N::SuppressIfMatch],
-            18 => &[N::SubscriptionState],
+            18 => &[N::SubscriptionState, N::ProxyAuthenticate],
             19 => &[N::PAssertedIdentity, N::ContentDisposition],
             _ => return N::Other,
         };

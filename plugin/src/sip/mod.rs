@@ -7,6 +7,7 @@ pub mod asserted;
 pub mod cseq;
 pub mod date;
 pub mod dialog;
+pub mod digest;
 pub mod disposition;
 pub mod etag;
 pub mod event;

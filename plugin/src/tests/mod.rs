@@ -4,7 +4,7 @@
 mod composition;
 mod conditional;
 mod delivery;
-mod external;
+pub mod external;
 mod fanout;
 mod identities;
 mod inspection;

@@ -34,7 +34,7 @@ fn tag_of(answer: &super::scene::Answer) -> String {
 /// A watcher that does with NOTIFYs what RFC 5263 section 4.5 says.
 #[derive(Clone, Default)]
 pub struct Follower {
-    document: Option<Vec<u8>>,
+    pub document: Option<Vec<u8>>,
     version: u32,
     diffs: usize,
 }

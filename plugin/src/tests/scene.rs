@@ -2,6 +2,7 @@
 
 use crate::handler::{Failure, Outcome, Presence};
 use crate::ports::{Forward, Reply, Verdict};
+use crate::sip::message::Peer;
 use crate::sip::owned::OwnedMessage;
 use crate::testing::{Cost, Due, MemoryHost, Sent};
 
@@ -88,8 +89,13 @@ impl Scene {
     /// A request as text; lines end with LF, the end of the header section may be missing. It is
     /// forwarded as often as a host would.
     pub fn request(&mut self, text: &str) -> Option<Answer> {
+        self.request_from(text, Peer::default())
+    }
+
+    /// As [`Scene::request`], from a peer.
+    pub fn request_from(&mut self, text: &str, peer: Peer<'_>) -> Option<Answer> {
         let message = OwnedMessage::parse(text.as_bytes()).unwrap();
-        let message = message.view();
+        let message = message.view().from_peer(peer);
         self.host.begin(None);
         let mut verdict = self.presence.on_request(&mut self.host, &message);
         self.forwards = 0;
@@ -180,7 +186,8 @@ impl Scene {
 
     /// The NOTIFYs that have no answer yet, in order.
     pub fn notifies(&self) -> Vec<Notify> {
-        self.host.sent.iter().cloned().map(Notify::from).collect()
+        let notifies = self.host.sent.iter().filter(|sent| sent.request.method == "NOTIFY");
+        notifies.cloned().map(Notify::from).collect()
     }
 
     pub fn only_notify(&self) -> Notify {

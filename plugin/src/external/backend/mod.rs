@@ -1,40 +1,167 @@
 //! The subscription at a source for one presentity: the subscriber's side of RFC 6665.
+//!
+//! | where | what |
+//! |---|---|
+//! | `record.rs` | where a subscription stands, in one durable record with one timer |
+//! | `request.rs` | the SUBSCRIBE, and the way back that its Contact names |
+//! | `response.rs` | what becomes of it by the answer |
+//! | `notify.rs` | NOTIFY |
+//! | `life.rs` | refreshing, and the end of a dialog |
+//! | `retry.rs` | what comes after a failure or an end, and when |
+//! | `trouble.rs` | what can be wrong, and what it means |
+//! | `status.rs` | for the operator |
+//!
+//! A new subscription is sent when [`super::pacing`] lets it go; a refresh in time is not paced, as refreshes are
+//! spread already. What was overdue at a start is paced like a new one, so that a restart is no storm.
 
-use super::source::Source;
-use crate::configuration::Configuration;
-use crate::errors::Refusal;
-use crate::handler::Outcome;
-use crate::ports::{Host, Verdict};
-use crate::sip::Message;
+mod life;
+mod notify;
+mod record;
+mod request;
+mod response;
+mod retry;
+mod status;
+mod trouble;
+
+pub use notify::notify;
+pub use response::outcome;
+pub use status::{Status, status};
+
+use self::record::{Backend, Kept, Phase, Refresh};
+use super::ledger::{self, Report};
+use super::source::{Source, by_id};
+use super::{contribution, demand, pacing};
+use crate::keys::{self, Id};
+use crate::ports::Durability;
 use crate::step::Step;
 
-/// A source is wanted for this presentity, which it knows as `resource`, a URI. Does nothing if it is
-/// subscribed to already, but for another resource.
-pub fn start(_step: &mut Step<'_>, _source: &Source, _resource: &str) {}
+/// Sources are few.
+const SCAN: u32 = 1_000;
 
-/// [`super::pacing`] lets a new subscription go.
-pub fn granted(_step: &mut Step<'_>, _source: &Source) {}
+/// A timer that is so many milliseconds late has come due while there was no server.
+const LATE: u64 = 5_000;
+
+/// A source is wanted for this presentity, which it knows as `resource`, a URI. Does nothing if it is
+/// subscribed to already, but for another resource. Where the source has refused for good, it is tried again
+/// if nothing has wanted it since, or if it is configured in another way now.
+pub fn start(step: &mut Step<'_>, source: &Source, resource: &str) {
+    let now = step.now;
+    let Some(mut kept) = Kept::load(step, source) else {
+        let kept = Kept::new(source, Backend::new(resource, now));
+        ledger::report(step, source, &Report::Covered);
+        pacing::ask(step, source);
+        return kept.save(step);
+    };
+    if kept.record.resource != resource {
+        life::leave(step, &mut kept);
+        resource.clone_into(&mut kept.record.resource);
+        wait(step, &mut kept);
+        return kept.save(step);
+    }
+    match kept.record.phase {
+        Phase::Ending(_) => wait(step, &mut kept),
+        Phase::Stopped(stopped) if stopped.released || stopped.configured != retry::configured(source) => {
+            match stopped.not_before > now {
+                true => kept.record.phase = Phase::Pausing(stopped.not_before),
+                false => wait(step, &mut kept),
+            }
+        }
+        _ => return,
+    }
+    kept.save(step);
+}
+
+/// [`super::pacing`] lets a new subscription go, or a refresh that was late.
+pub fn granted(step: &mut Step<'_>, source: &Source) {
+    let Some(mut kept) = Kept::load(step, source) else { return };
+    let waits = match &kept.record.phase {
+        Phase::Waiting(_) => true,
+        Phase::Live(live) => live.next == Refresh::Paced,
+        _ => false,
+    };
+    if !waits {
+        return;
+    }
+    let Some(resource) = demand::wanted(step, source) else { return life::stop(step, kept) };
+    if kept.record.resource != resource {
+        life::leave(step, &mut kept);
+        kept.record.resource = resource;
+        kept.record.phase = Phase::Waiting(step.now);
+    }
+    match kept.record.phase {
+        Phase::Live(_) => life::refresh(step, &mut kept),
+        _ => request::create(step, &mut kept, 0),
+    }
+    kept.save(step);
+}
 
 /// A source is wanted no longer: ends the subscription there and takes out what it contributed.
-pub fn stop(_step: &mut Step<'_>, _source: &Source) {}
+pub fn stop(step: &mut Step<'_>, source: &Source) {
+    if let Some(kept) = Kept::load(step, source) {
+        life::stop(step, kept);
+    }
+}
 
 /// A timer fired. False if it is none of these.
-pub fn fired(_step: &mut Step<'_>, _name: &[u8]) -> bool {
-    false
+pub fn fired(step: &mut Step<'_>, name: &[u8]) -> bool {
+    let Some(id) = Id::of_key(name).filter(|_| name.first() == Some(&keys::BACKEND)) else { return false };
+    match by_id(step, id) {
+        None => abandon(step, id),
+        Some(source) => {
+            if let Some(kept) = Kept::load(step, source) {
+                life::due(step, kept.unarmed());
+            }
+        }
+    }
+    true
 }
 
-/// The outcome of a request. False if it is none of these.
-pub fn outcome(_step: &mut Step<'_>, _token: &[u8], _outcome: &Outcome<'_>) -> bool {
-    false
+/// A source is not configured any more: forgets everything about it. What it still sends is answered
+/// 481, which ends the subscription there (RFC 6665 4.2.2).
+pub fn abandon(step: &mut Step<'_>, id: Id) {
+    step.host.delete(&id.key(keys::BACKEND), Durability::Durable);
+    step.host.delete(&id.key(keys::REPORTED), Durability::Durable);
+    step.host.cancel_timer(&id.key(keys::BACKEND));
+    contribution::remove(step, id);
 }
 
-/// Answers a NOTIFY.
-///
-/// # Errors
-/// The refusal; nothing is staged then.
-pub fn notify(_: &mut dyn Host, _: &Configuration, _: &Message<'_>) -> Result<Verdict, Refusal> {
-    Ok(Verdict::Pass)
+/// The host has started after a stop without order, or with requests unanswered. Dialogs go on, nothing is
+/// sent at once: what was open is sent again, as another request, when pacing lets it go.
+pub fn recover(step: &mut Step<'_>) {
+    for (key, _) in step.host.scan(&[keys::BACKEND], None, SCAN) {
+        let source = Id::of_key(&key).and_then(|id| by_id(step, id));
+        let Some(mut kept) = source.and_then(|source| Kept::load(step, source)) else { continue };
+        match &mut kept.record.phase {
+            Phase::Subscribing(attempt) if attempt.granted.is_none() => wait(step, &mut kept),
+            Phase::Live(live) if live.in_flight.is_some() => {
+                live.in_flight = None;
+                live.confirmed = true;
+                live.next = Refresh::Paced;
+                pacing::ask(step, kept.source);
+            }
+            _ => continue,
+        }
+        kept.save(step);
+    }
 }
 
-/// The host has started after a stop without order, or with requests unanswered.
-pub fn recover(_step: &mut Step<'_>) {}
+/// Asks for a slot for a new subscription.
+fn wait(step: &mut Step<'_>, kept: &mut Kept<'_>) {
+    kept.record.phase = Phase::Waiting(step.now);
+    pacing::ask(step, kept.source);
+}
+
+/// Tells the operator that a source is there, but not too often.
+fn heard(step: &mut Step<'_>, kept: &mut Kept<'_>) {
+    const MINUTE: u64 = 60_000;
+    let record = &mut kept.record;
+    let trouble = record.trouble.take();
+    record.failures = 0;
+    if trouble.is_some() || record.contact + MINUTE <= step.now {
+        record.contact = step.now;
+        ledger::report(step, kept.source, &Report::Contact);
+    }
+    if trouble.is_some() {
+        retry::log_relief(step, kept);
+    }
+}

@@ -24,6 +24,14 @@ use crate::xml;
 pub struct Community;
 
 impl Kind for Community {
+    fn name(&self) -> &'static str {
+        "community"
+    }
+
+    fn settings(&self) -> &'static [&'static str] {
+        &["asks_as"]
+    }
+
     fn event(&self) -> &'static str {
         "presence"
     }

@@ -6,7 +6,7 @@
 
 use super::super::backend;
 use super::super::directory;
-use super::super::source::{Source, SourceKind};
+use super::super::source::Source;
 use super::{Needs, look};
 use crate::configuration::Configuration;
 use crate::errors::{Refusal, reply};
@@ -60,7 +60,7 @@ pub fn register(
 
 /// True if the message may be a registrar's word.
 fn tells(source: &Source, message: &Message<'_>) -> bool {
-    source.third_party && source.kind == SourceKind::Registrar && source.is_peer(message.peer())
+    source.third_party && source.is_peer(message.peer())
 }
 
 /// Whom a third-party REGISTER is about; none if it is not one, or not about somebody here.

@@ -26,6 +26,14 @@ const MEDIA: &str = "application/reginfo+xml";
 pub struct Registrar;
 
 impl Kind for Registrar {
+    fn name(&self) -> &'static str {
+        "registrar"
+    }
+
+    fn settings(&self) -> &'static [&'static str] {
+        &["third_party"]
+    }
+
     fn event(&self) -> &'static str {
         "reg"
     }

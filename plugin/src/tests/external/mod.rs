@@ -1,9 +1,16 @@
 //! Presence from outside.
 
+mod backend;
+#[allow(dead_code)]
+#[path = "../../../examples/calendar.rs"]
+pub mod calendar;
 mod community;
 mod demand;
 mod directory;
+mod learning;
 mod ledger;
 mod loop_guard;
+mod peers_model;
 mod registrar;
 mod stage;
+mod third_kind;

@@ -1,0 +1,134 @@
+//! Stops without order.
+
+use super::failures::single;
+use super::{Far, ONE};
+use crate::handler::Failure;
+use crate::tests::scene::ALICE;
+
+/// After kill -9 a dialog goes on where it was: number, route, what was said, and nothing is sent.
+#[test]
+fn a_dialog_goes_on_after_a_crash() {
+    let (mut far, first) = Far::live(ONE);
+    assert_eq!(far.tell(&first, 2, "active;expires=3600", "two"), 200);
+    let before = far.status();
+    far.crash();
+    far.settle();
+    assert!(far.asks().is_empty());
+    assert_eq!((far.shown().as_str(), far.status()), ("two", before));
+    assert_eq!(far.tell(&first, 1, "active;expires=3600", "old"), 500);
+    assert_eq!(far.tell(&first, 3, "active;expires=3600", "three"), 200);
+    far.until_asked(3_600).unwrap();
+    let refresh = far.only_ask();
+    assert_eq!((refresh.cseq(), refresh.header("Call-ID")), (2, first.header("Call-ID")));
+}
+
+/// A refresh that was open is sent again when pacing lets it go, under a number of its own.
+#[test]
+fn an_open_refresh_is_sent_again_under_another_number() {
+    let (mut far, first) = Far::live(ONE);
+    far.until_asked(3_600).unwrap();
+    let lost = far.only_ask();
+    assert_eq!(lost.cseq(), 2);
+    for number in 3..6 {
+        far.crash();
+        assert!(far.asks().is_empty());
+        far.until_asked(5).unwrap();
+        let again = far.only_ask();
+        assert_eq!((again.cseq(), again.header("Call-ID")), (number, first.header("Call-ID")));
+    }
+    // The answer to one that was given up means nothing.
+    far.fail(&lost, Failure::Timeout);
+    assert_eq!(far.status().unwrap().failures, 0);
+    let ask = far.only_ask();
+    far.accept(&ask, 3_600);
+    assert_eq!(far.status().unwrap().expires, Some(far.scene.host.time() + 3_600_000));
+}
+
+/// A new subscription that was open is asked for anew, in another dialog; who answers the one before
+/// is told that there is none.
+#[test]
+fn an_open_subscription_is_asked_for_anew() {
+    let mut far = Far::new(ONE);
+    let lost = far.only_ask();
+    far.crash();
+    assert!(far.asks().is_empty());
+    far.until_asked(5).unwrap();
+    let again = far.only_ask();
+    assert_ne!(again.header("Call-ID"), lost.header("Call-ID"));
+    assert_eq!(far.tell(&lost, 1, "active", "late"), 481);
+    far.accept(&again, 3_600);
+    // Its NOTIFY is still to come: there is nothing to be made good.
+    far.crash();
+    far.settle();
+    assert!(far.asks().is_empty());
+    assert_eq!(far.tell(&again, 1, "active;expires=3600", "one"), 200);
+    assert_eq!(far.shown(), "one");
+}
+
+/// A start without requests under way changes nothing, however often it is told.
+#[test]
+fn recovery_may_be_told_twice() {
+    let (mut far, _) = Far::live(ONE);
+    far.until_asked(3_600).unwrap();
+    far.scene.host.sent.clear();
+    far.scene.recover();
+    far.scene.recover();
+    far.settle();
+    assert_eq!(far.asks().len(), 1);
+}
+
+/// What came due while there was no server is paced; what has not, is sent when it is due.
+#[test]
+fn what_was_missed_is_paced() {
+    let slow = single().replace("\"domain\"", "\"rate\":1,\"domain\"");
+    let mut far = Far::new(&slow);
+    let mut first = Vec::new();
+    for user in 0..20 {
+        let presentity = format!("sip:user{user}@example.com");
+        let text = format!(
+            "SUBSCRIBE {presentity} SIP/2.0\nTo: <{presentity}>\nFrom: <sip:bob@example.com>;tag=w\n\
+             Call-ID: w{user}\nCSeq: 1 SUBSCRIBE\nP-Asserted-Identity: <sip:bob@example.com>\n\
+             Contact: <sip:bob@192.0.2.1>\nEvent: presence\n\n"
+        );
+        assert_eq!(far.scene.request(&text).unwrap().status, 200);
+    }
+    for _ in 0..30 {
+        far.settle();
+        for ask in far.asks() {
+            far.accept(&ask, 3_600);
+            first.push(ask);
+        }
+        far.scene.host.advance(1_000);
+    }
+    assert_eq!(first.len(), 21);
+    for ask in &first {
+        far.tell_of(ask, 1, "active;expires=3600");
+    }
+    // Down until nearly all refreshes are overdue and none of the subscriptions has ended.
+    far.crash();
+    far.scene.host.advance(3_250_000);
+    far.settle();
+    let mut sent = far.asks().len();
+    assert!(sent <= 2, "{sent} at once");
+    for _ in 0..30 {
+        let before = far.asks().len();
+        far.pass(1);
+        assert!(far.asks().len() <= before + 2);
+    }
+    sent = far.asks().len();
+    assert_eq!(sent, 21);
+    assert!(far.asks().iter().all(|ask| ask.in_dialog() && ask.cseq() == 2));
+}
+
+/// A subscription that ended while there was no server is made anew, and what it said is gone.
+#[test]
+fn what_ended_meanwhile_begins_anew() {
+    let (mut far, _) = Far::live(ONE);
+    far.crash();
+    far.scene.host.advance(4_000_000);
+    far.settle();
+    assert_eq!(far.shown(), "");
+    let anew = far.only_ask();
+    assert!(!anew.in_dialog());
+    assert_eq!(anew.sent.partition, ALICE);
+}
