@@ -20,6 +20,10 @@ pub use digest::Digest;
 
 /// The server's own identity at sources, unless a test sets another.
 pub const SUPER_USER: &str = "sip:presence@example.com";
+/// Time that goes on at once at the most, well below the 32 seconds after which SIP takes silence for an answer.
+const PIECE: Duration = Duration::from_secs(4);
+/// Longest wait for what may not come to an end.
+const HANGS: Duration = Duration::from_millis(500);
 /// Stands for the version in the text of a body.
 pub const VERSION: &str = "$VERSION";
 
@@ -108,6 +112,8 @@ struct State {
     /// What was decided about each request, by branch.
     decided: HashMap<String, (u16, Instant, Option<Message>)>,
     ahead: Duration,
+    /// SUBSCRIBEs whose NOTIFY is still to come.
+    busy: usize,
     faults: Vec<String>,
 }
 
@@ -251,7 +257,7 @@ impl Source {
     /// something that would have come after it.
     #[track_caller]
     pub fn assert_quiet(&self) {
-        if let Some(subscribe) = self.try_subscribe(Duration::from_millis(150)) {
+        if let Some(subscribe) = self.try_subscribe(Duration::from_millis(100)) {
             panic!("a SUBSCRIBE that nobody expects:\n{}", subscribe.message);
         }
     }
@@ -307,13 +313,38 @@ impl Source {
         lock(&self.state).dialogs.len()
     }
 
-    /// Time goes on for the server and its sources.
+    /// Time goes on for the server and its sources, a little at a time, so that whatever becomes due is done when it
+    /// is due.
     #[track_caller]
     pub fn advance(server: &Server, sources: &[&Self], by: Duration) {
-        for source in sources {
-            lock(&source.state).ahead += by;
+        let piece = if by > Duration::from_secs(1200) { Duration::from_secs(30) } else { PIECE };
+        let mut left = by;
+        while !left.is_zero() {
+            let step = left.min(piece);
+            Self::settle(server, sources);
+            for source in sources {
+                lock(&source.state).ahead += step;
+            }
+            server.advance(step);
+            left -= step;
         }
-        server.advance(by);
+        Self::settle(server, sources);
+    }
+
+    /// Waits until nothing is under way between the server and its peers, or something hangs for long: time that goes on
+    /// meanwhile would count as silence of the one or the other.
+    fn settle(server: &Server, sources: &[&Self]) {
+        let silent = sources.iter().any(|source| lock(&source.state).silent);
+        let begun = Instant::now();
+        while begun.elapsed() < HANGS {
+            let metrics = server.admin().metrics();
+            let none = |name: &str| metrics.sum(name, &[]).unwrap_or(0.0) == 0.0;
+            let busy = sources.iter().any(|source| lock(&source.state).busy > 0);
+            if !busy && none("rollcall_outbox_depth") && (silent || none("rollcall_sends_in_flight")) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
     }
 
     /// The phone that it is made of.
@@ -416,6 +447,7 @@ impl Decider {
         };
         let waits = later.is_some();
         state.decided.insert(request.branch(), (status, at, later));
+        state.busy += 1;
         if waits { Answer::Silence } else { answer }
     }
 
@@ -542,6 +574,7 @@ impl Worker {
         } else if accepted {
             self.notify(&arrived.message, ends);
         }
+        lock(&self.state).busy -= 1;
         // The test may be over.
         let _ = self.seen.send(Subscribe { message: arrived.message, status, at });
     }

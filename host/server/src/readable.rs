@@ -101,7 +101,8 @@ fn objects(text: &mut String, indent: usize, elements: &[Value]) {
 fn member(name: &str, value: &Value) -> String {
     /// The end of the year 9999.
     const LAST: u64 = 253_402_300_799_999;
-    let instant = matches!(name, "now" | "created" | "expires") || name.ends_with("_since");
+    const INSTANTS: [&str; 6] = ["now", "created", "expires", "at", "last_contact", "next_try"];
+    let instant = INSTANTS.contains(&name) || name.ends_with("_since") || name.ends_with("_until");
     match value.as_u64().filter(|_| instant) {
         Some(ms @ 1..=LAST) => httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_millis(ms)),
         _ => inline(value),
@@ -153,11 +154,13 @@ mod tests {
             "packages": ["presence", "presence.winfo"],
             "in_flight_since": null,
             "expires": 1_700_000_000_000_u64,
+            "last_error": { "why": "503", "at": 1_700_000_000_000_u64 },
         });
         let expected = "black: no\n\
             expires: Tue, 14 Nov 2023 22:13:20 GMT\n\
             fundamental: sip:alice@example.com\n\
             in flight since: -\n\
+            last error:\n  at: Tue, 14 Nov 2023 22:13:20 GMT\n  why: 503\n\
             packages: presence, presence.winfo\n\
             publications:\n  bytes  id\n  512    a\n  -      bcd\n\
             watchers: none\n\
