@@ -30,7 +30,9 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use super::source::{Source, SourceKind};
+use super::kind::Kind;
+use super::registrar::Registrar;
+use super::source::Source;
 use crate::identity::{self, Presentity, Service};
 use crate::ports::{Forward, Instant, Verdict};
 use crate::records;
@@ -88,7 +90,7 @@ struct Rank {
 
 /// A source names these identities, URIs, for the presentity.
 pub fn told(step: &mut Step<'_>, source: &Source, identities: &[String]) {
-    if !step.configuration.identities.learned || source.kind != SourceKind::Registrar {
+    if !step.configuration.identities.learned || source.kind.name() != Registrar.name() {
         return;
     }
     if alias::head(step).is_some() {
