@@ -96,6 +96,7 @@ fn sources_may_be_reached_over_ipv6() {
     shown(&mut subscription, |document| is_open(document, ALICE));
     registrar.tells(ALICE, REGINFO, &Reginfo::unregistered(ALICE));
     shown(&mut subscription, |document| !is_open(document, ALICE));
+    registrar.subscribe();
     drop(subscription);
     drop(server);
 
