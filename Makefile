@@ -38,6 +38,16 @@ run: build ## Start the server on the example configuration and play a short sce
 test: build peers ## Run all tests
 	$(CARGO) test $(ALL)
 
+SUITE := $(CARGO_TARGET_DIR)/conformance
+
+.PHONY: conformance
+conformance: build ## The suite that a vendor runs against an own host (tests/conformance)
+	@mkdir -p $(SUITE)
+	@cp $(RELEASE)/rollcall-conformance tests/conformance/README.md wit/plugin.wit $(SUITE)
+	@$(RELEASE)/rollcall-conformance component --output $(SUITE)/conformance.wasm
+	@$(RELEASE)/rollcall-conformance table --output $(SUITE)/table.csv
+	@echo "the suite is in $(SUITE); README.md there says how to run it"
+
 .PHONY: bench
 bench: build peers ## Rollcall and Kamailio side by side under the same load
 	$(RELEASE)/rollcall-bench --server $(RELEASE)/rollcall

@@ -138,7 +138,7 @@ pub fn forget(step: &mut Step<'_>, usage: Usage, subscription: &Subscription<'_>
         watcher_info::happened(step, usage, subscription, Happening::Deactivated);
     }
     watcher_info::removed(step, subscription);
-    demand::unwatched(step, subscription);
+    demand::unwatched(step, subscription.package, subscription.state);
     step.tidy(durability);
 }
 

@@ -2,6 +2,7 @@
 //! while the host was down ends at its start.
 
 use crate::delivery::{self, Progress};
+use crate::external::demand;
 use crate::keys::{self, Id, Usage};
 use crate::ports::Durability;
 use crate::publication;
@@ -44,9 +45,10 @@ pub fn subscription(step: &mut Step<'_>, usage: Usage) {
     } else {
         (Ending::Expired, Happening::TimedOut)
     };
-    subscription.state = State::Ending(ending);
+    let was = std::mem::replace(&mut subscription.state, State::Ending(ending));
     step.trace("subscription expired", || vec![("watcher", subscription.watcher.to_string())]);
     step.put(&key, &subscription, Durability::Relaxed);
+    demand::unwatched(step, subscription.package, was);
     watcher_info::happened(step, usage, &subscription, what);
     let mut position = step.position(usage, &subscription);
     if delivery::advance(step, usage, &mut subscription, &mut position) == Progress::Sent {

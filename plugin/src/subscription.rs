@@ -303,7 +303,7 @@ fn stay(
         step.host.set_timer(&usage.subscription(), subscription.expires, b"");
     }
     peers::subscribed(step, usage.id, &subscription);
-    demand::renewed(step, kept, &subscription);
+    demand::renewed(step, kept.state, &subscription);
     if let Some(what) = happening(kept.state, subscription.state) {
         watcher_info::happened(step, usage, &subscription, what);
     }

@@ -1,18 +1,18 @@
-// A host in memory, for one component that jco has made JavaScript. It keeps the contract of
-// wit/plugin.wit, for as long as the process lives: a step stages, the commit comes after the return, and
-// only then does anything leave. It knows nothing of SIP beyond what the boundary says: who embeds it brings
-// the messages (`request`), takes what is to be sent (`send`) and tells what became of it (`outcome`).
+// A host for one component that jco has made JavaScript. It keeps the contract of wit/plugin.wit: a step stages,
+// the commit comes after the return, and only then does anything leave. Its state is in memory, and in a journal
+// where it is given one. It knows nothing of SIP beyond what the boundary says: who embeds it brings the messages
+// (`request`), takes what is to be sent (`send`) and tells what became of it (`outcome`).
 //
-// What it does not do: a deadline (JavaScript cannot stop a loop of its own thread) and a limit of memory.
+// What it does not do: a deadline, as JavaScript cannot stop a loop of its own thread.
 
-import { randomBytes } from 'node:crypto';
-import { Partition, Stage, StepError, LIMITS } from './partition.mjs';
+import { imports } from './imports.mjs';
+import { LIMITS, Partition, Stage, StepError } from './partition.mjs';
 
 /** The version of the package `rollcall:plugin` that this host serves. */
 export const VERSION = '0.3.0';
 
 /** Milliseconds until what failed is tried again. */
-const PAUSE = 1000n;
+const PAUSE = 500n;
 
 /** Times that a request may be forwarded. */
 const MOST_HOPS = 8;
@@ -26,12 +26,17 @@ export class Host {
     figures = new Map();
     /** How often the component was instantiated. */
     instances = 0;
+    /** How often the journal was left without order. */
+    epoch = 0n;
+    /** Entries by name of the table. */
+    tables = new Map();
+    /** The step under way. */
+    step = null;
     #instance = null;
-    #step = null;
     #partitions = new Map();
-    #tables = new Map();
+    #recovering = new Set();
     #waiting = new Map();
-    #blocked = new Map();
+    #paused = new Map();
     #sent = 0;
 
     /**
@@ -40,15 +45,20 @@ export class Host {
      * - `sources`: rows of tables by name, each row a list of fields
      * - `clock()`: milliseconds since 1970, a BigInt
      * - `send(id, outgoing)`: takes a request to be sent
+     * - `journal`: keeps what is committed, see journal.mjs
      */
-    constructor({ instantiate, configuration, sources = {}, clock, send }) {
+    constructor({ instantiate, configuration, sources = {}, clock, send, journal }) {
         this.instantiate = instantiate;
         this.configuration = JSON.stringify(configuration);
         this.clock = clock;
         this.send = send;
+        this.journal = journal;
         this.description = this.#component().lifecycle.describe();
         for (const name of this.description.tables) {
-            this.#tables.set(name, this.#build(name, sources[name] ?? []));
+            this.tables.set(name, this.#build(name, sources[name] ?? []));
+        }
+        if (journal) {
+            this.#resume(journal.open());
         }
     }
 
@@ -68,11 +78,13 @@ export class Host {
 
     /** Tells what became of a request that was sent. */
     outcome(id, outcome) {
-        const { partition, token } = this.#waiting.get(id);
+        const { partition, token, kept } = this.#waiting.get(id);
         this.#waiting.delete(id);
-        const [result] = this.#run(partition, (handler) => handler.onResponse(partition, token, outcome));
-        if (result === null) {
-            this.#run(partition, (handler) => handler.onRecovery(partition));
+        const before = (stage) => kept !== undefined && stage.settled.push(kept);
+        const tell = (handler) => handler.onResponse(partition, token, outcome);
+        if (this.#run(partition, tell, { before })[0] === null) {
+            this.#commit({ partition, settled: kept === undefined ? [] : [kept] });
+            this.#recovering.add(partition);
         }
     }
 
@@ -81,22 +93,34 @@ export class Host {
         this.#instance = null;
     }
 
-    /** Does all that is due: timers and posts, and what comes of them. The time of the next timer, if any. */
+    /** Does all that is due: timers, posts, recoveries, and what comes of them. The time of the next one, if any. */
     settle() {
         const now = this.clock();
         let next = null;
+        const due = (what, at) => {
+            const until = this.#paused.get(what) ?? 0n;
+            const time = until > at ? until : at;
+            if (time > now && (next === null || time < next)) {
+                next = time;
+            }
+            return time <= now;
+        };
         for (let busy = true; busy; ) {
             busy = false;
             next = null;
+            for (const name of [...this.#recovering]) {
+                if (due(`recovery ${name}`, 0n)) {
+                    busy = true;
+                    this.#recover(name);
+                }
+            }
             for (const [name, partition] of [...this.#partitions]) {
-                busy = this.#deliver(name, partition, now) || busy;
-                for (const [timer, { due, payload }] of [...partition.timers]) {
-                    const at = this.#pause(name, due);
-                    if (at > now) {
-                        next = next === null || at < next ? at : next;
-                    } else {
+                busy = this.#deliver(name, partition, due) || busy;
+                for (const [timer, value] of [...partition.timers]) {
+                    // A step may have cancelled or replaced it meanwhile.
+                    if (due(`timer ${name} ${timer}`, value.due) && partition.timers.get(timer) === value) {
                         busy = true;
-                        this.#fire(name, timer, due, payload);
+                        this.#fire(name, timer, value);
                     }
                 }
             }
@@ -104,48 +128,58 @@ export class Host {
         return next;
     }
 
-    #fire(name, timer, due, payload) {
+    /** Ends in order. */
+    stop() {
+        this.journal?.close([...this.#waiting.values()].map(({ partition }) => partition));
+    }
+
+    #fire(name, timer, { due, payload }) {
         const key = Buffer.from(timer, 'latin1');
         const fire = (handler) => handler.onTimer(name, key, due, payload);
         const [result] = this.#run(name, fire, { before: (stage) => stage.timers.set(timer, null) });
-        this.#block(name, result);
+        this.#pause(`timer ${name} ${timer}`, result);
     }
 
     /** Delivers the posts of a partition in order; those behind one that failed wait with it. */
-    #deliver(from, partition, now) {
+    #deliver(from, partition, due) {
         const held = new Set();
         let busy = false;
-        for (const post of [...partition.outbox]) {
-            const channel = `${from} ${post.to}`;
-            if (held.has(channel) || this.#pause(channel, 0n) > now) {
-                held.add(channel);
+        for (const [number, { to, payload }] of [...partition.outbox]) {
+            const channel = `post ${from} ${to}`;
+            if (to === undefined || held.has(to)) {
+                continue;
+            }
+            if (!due(channel, 0n)) {
+                held.add(to);
                 continue;
             }
             busy = true;
-            const settled = (stage) => from === post.to && stage.settled.push(post);
-            const deliver = (handler) => handler.onPost(post.to, post.payload);
-            const [result] = this.#run(post.to, deliver, { before: settled });
-            this.#block(channel, result);
+            const before = (stage) => from === to && stage.settled.push(number);
+            const [result] = this.#run(to, (handler) => handler.onPost(to, payload), { before });
+            this.#pause(channel, result);
             if (result === null) {
-                held.add(channel);
-            } else {
-                partition.settle(post);
+                held.add(to);
+            } else if (from !== to) {
+                this.#commit({ partition: from, settled: [number] });
             }
         }
         return busy;
     }
 
-    #block(what, result) {
-        if (result === null) {
-            this.#blocked.set(what, this.clock() + PAUSE);
-        } else {
-            this.#blocked.delete(what);
+    #recover(name) {
+        const [result] = this.#run(name, (handler) => handler.onRecovery(name));
+        this.#pause(`recovery ${name}`, result);
+        if (result !== null) {
+            this.#recovering.delete(name);
         }
     }
 
-    #pause(what, due) {
-        const until = this.#blocked.get(what) ?? 0n;
-        return until > due ? until : due;
+    #pause(what, result) {
+        if (result === null) {
+            this.#paused.set(what, this.clock() + PAUSE);
+        } else {
+            this.#paused.delete(what);
+        }
     }
 
     /** One step: the result of `call` and the step's time; null for a result where it failed. */
@@ -154,30 +188,67 @@ export class Host {
         let result;
         try {
             const { handler } = this.#component();
-            this.#step = step;
+            this.step = step;
             if (partition !== null) {
-                this.#enter(step, partition);
+                this.enter(step, partition);
                 before?.(step.stage);
             }
             result = call(handler) ?? { tag: 'done' };
-            if ((result.tag === 'pass' || result.tag === 'forward') && step.stage?.effects) {
-                throw new StepError(`staged something, but answers "${result.tag}"`);
-            }
+            check(result, step.stage);
         } catch (error) {
             // Whatever happened inside: the instance may be broken, and what was staged is forgotten.
             this.#instance = null;
             this.#failed(error);
             return [null, step.now];
         } finally {
-            this.#step = null;
+            this.step = null;
         }
         step.figures.forEach((figure) => figure(this.figures));
-        for (const { request, token } of step.stage?.commit(step.now) ?? []) {
-            this.#sent += 1;
-            this.#waiting.set(this.#sent, { partition: step.stage.partition.name, token });
-            this.send(this.#sent, request);
+        if (step.stage) {
+            this.#finish(step.stage, step.now);
         }
         return [result, step.now];
+    }
+
+    /** Makes all of a step so, and lets its requests go. */
+    #finish(stage, now) {
+        const { partition } = stage;
+        const change = stage.change();
+        if (change) {
+            this.#commit(change);
+        }
+        partition.lastNow = now > partition.lastNow ? now : partition.lastNow;
+        for (const { request, token, kept } of stage.sends) {
+            this.#launch(partition.name, request, token, kept);
+        }
+    }
+
+    #launch(partition, request, token, kept) {
+        this.#sent += 1;
+        this.#waiting.set(this.#sent, { partition, token, kept });
+        this.send(this.#sent, request);
+    }
+
+    #commit(change) {
+        this.journal?.append(change);
+        this.#partition(change.partition).apply(change);
+    }
+
+    /** Takes up what the journal has: records and timers, posts and kept requests; who has to be told of a crash. */
+    #resume({ changes, epoch, clean, unsettled }) {
+        this.epoch = epoch;
+        unsettled.forEach((name) => this.#recovering.add(name));
+        changes.forEach((change) => this.#partition(change.partition).apply(change));
+        for (const [name, partition] of this.#partitions) {
+            if (!clean) {
+                this.#recovering.add(name);
+            }
+            for (const [number, { request, token }] of partition.outbox) {
+                if (request) {
+                    this.#launch(name, request, token, number);
+                }
+            }
+        }
     }
 
     #failed(error) {
@@ -185,7 +256,14 @@ export class Host {
         return null;
     }
 
-    #enter(step, name) {
+    #partition(name) {
+        const partition = this.#partitions.get(name) ?? new Partition(name);
+        this.#partitions.set(name, partition);
+        return partition;
+    }
+
+    /** Binds a step to a partition. */
+    enter(step, name) {
         const bytes = Buffer.byteLength(name);
         if (bytes === 0 || bytes > LIMITS.partitionBytes) {
             throw new StepError('a partition needs a name of 1 to 512 bytes');
@@ -193,17 +271,16 @@ export class Host {
         if (step.stage && step.stage.partition.name !== name) {
             throw new StepError(`in partition ${step.stage.partition.name} already`);
         }
-        const partition = this.#partitions.get(name) ?? new Partition(name);
-        this.#partitions.set(name, partition);
-        step.stage ??= new Stage(partition);
-        if (!step.seen && partition.lastNow > step.now) {
-            step.now = partition.lastNow;
+        step.stage ??= new Stage(this.#partition(name));
+        const { lastNow } = step.stage.partition;
+        if (!step.seen && lastNow > step.now) {
+            step.now = lastNow;
         }
     }
 
     #component() {
         if (!this.#instance) {
-            const instance = this.instantiate(this.#imports());
+            const instance = this.instantiate(imports(this));
             if (!(`rollcall:plugin/handler@${VERSION}` in instance)) {
                 throw new Error(`no component for version ${VERSION}: it has ${Object.keys(instance)}`);
             }
@@ -226,89 +303,20 @@ export class Host {
         }
         return table;
     }
+}
 
-    #page(name, at, limit) {
-        const all = [...(this.#tables.get(name) ?? [])].slice(at);
-        const entries = all.slice(0, limit).map(([key, value]) => ({ key: Buffer.from(key, 'latin1'), value }));
-        return { entries, next: limit < all.length ? BigInt(at + limit) : undefined };
+/** Refuses a verdict that cannot be honoured. */
+function check({ tag, val }, stage) {
+    if ((tag === 'pass' || tag === 'forward') && stage?.effects) {
+        throw new StepError(`staged something, but answers "${tag}"`);
     }
-
-    #imports() {
-        // Counted, as every call of a step is, and refused outside of steps.
-        const step = () => {
-            if (!this.#step) {
-                throw new StepError('no step');
-            }
-            this.#step.calls += 1;
-            if (this.#step.calls > LIMITS.calls) {
-                throw new StepError('too many host calls');
-            }
-            return this.#step;
-        };
-        const stage = () => {
-            const { stage } = step();
-            if (!stage) {
-                throw new StepError('no partition');
-            }
-            return stage;
-        };
-        const time = () => {
-            const current = step();
-            current.seen = true;
-            return current.now;
-        };
-        const none = () => {
-            throw { tag: 'broken', val: 'no such component' };
-        };
-        const imports = {
-            types: {},
-            storage: {
-                enter: (name) => this.#enter(step(), name),
-                epoch: () => step() && 0n,
-                get: (key) => stage().get(key, this.#step.now),
-                scan: (prefix, after, limit) => stage().scan(prefix, after, limit, this.#step.now),
-                put: (key, value, _, expires) => stage().put(key, value, expires),
-                delete: (key) => stage().delete(key),
-            },
-            timers: {
-                set: (name, due, payload) => stage().setTimer(name, due, payload),
-                cancel: (name) => stage().cancelTimer(name),
-            },
-            sip: { send: (request, token) => stage().send(request, token) },
-            posts: { post: (to, payload) => stage().post(to, payload) },
-            tables: {
-                // Outside of steps, too: while a table is built, those before it are there.
-                lookup: (table, key) => this.#tables.get(table)?.get(Buffer.from(key).toString('latin1')),
-                // They never change here.
-                version: (table) => step() && (this.#tables.has(table) ? 1n : 0n),
-                entries: (table, at, limit) => step() && this.#page(table, Number(at), limit),
-            },
-            identity: { normalize: none, fundamental: none },
-            clock: { now: time },
-            random: {
-                bytes: (length) => {
-                    step();
-                    if (length > LIMITS.randomBytes) {
-                        throw new StepError('too many random bytes');
-                    }
-                    return randomBytes(length);
-                },
-            },
-            log: {
-                enabled: (level) => level !== 'trace',
-                write: (level, message, fields) => this.log.push({ level, message, fields }),
-            },
-            metrics: {
-                count: (name, labels, more) => step().figures.push((all) => {
-                    const figure = `${name}${JSON.stringify(labels)}`;
-                    all.set(figure, (all.get(figure) ?? 0n) + more);
-                }),
-                gauge: (name, labels, value) => step().figures.push((all) => {
-                    all.set(`${name}${JSON.stringify(labels)}`, value);
-                }),
-            },
-        };
-        const named = ([name, functions]) => [`rollcall:plugin/${name}`, functions];
-        return Object.fromEntries(Object.entries(imports).map(named));
+    if (tag === 'reply') {
+        Stage.wellFormed(val.headers);
+        if (val.status < 200 || val.status > 699) {
+            throw new StepError(`no status of a final response: ${val.status}`);
+        }
+    }
+    if (tag === 'forward' && (val.partition === '' || val.payload.length > LIMITS.valueBytes)) {
+        throw new StepError('forwards what cannot be');
     }
 }

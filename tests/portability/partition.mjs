@@ -1,6 +1,6 @@
 // A partition, and what a step has staged for it.
 
-/** What a step may use: the least that wit/plugin.wit lets a plugin count on. */
+/** What a step may use: at least what wit/plugin.wit lets a plugin count on. */
 export const LIMITS = {
     partitionBytes: 512,
     keyBytes: 1024,
@@ -10,6 +10,10 @@ export const LIMITS = {
     calls: 100_000,
     scan: 10_000,
     randomBytes: 4096,
+    figures: 256,
+    labels: 8,
+    logLines: 1000,
+    logBytes: 4096,
 };
 
 /** Why the host ended a step. */
@@ -17,7 +21,7 @@ export class StepError extends Error {}
 
 /** Bytes as a text that sorts bytewise, for the key of a map. */
 const text = (bytes) => Buffer.from(bytes).toString('latin1');
-/** A copy: what the component gives lies in its memory or may be changed by it. */
+/** A copy: what the component gives may lie in its memory. */
 const copy = (bytes) => Uint8Array.from(bytes);
 
 export class Partition {
@@ -25,8 +29,10 @@ export class Partition {
     records = new Map();
     /** Name to `{ due, payload }`. */
     timers = new Map();
-    /** Posts that have not been delivered, in order. */
-    outbox = [];
+    /** Number to what has yet to be done: a post `{ to, payload }` or a kept request `{ request, token }`. */
+    outbox = new Map();
+    /** The next number. */
+    next = 0;
     /** Time of the last step. */
     lastNow = 0n;
 
@@ -34,19 +40,32 @@ export class Partition {
         this.name = name;
     }
 
-    settle(post) {
-        this.outbox = this.outbox.filter((other) => other !== post);
+    /** Makes a change: pairs for the three maps, null for a deletion, and numbers that are settled. */
+    apply({ records = [], timers = [], outbox = [], settled = [] }) {
+        const pairs = (to, changes) => {
+            for (const [key, value] of changes) {
+                if (value === null) {
+                    to.delete(key);
+                } else {
+                    to.set(key, value);
+                }
+            }
+        };
+        pairs(this.records, records);
+        pairs(this.timers, timers);
+        pairs(this.outbox, outbox);
+        settled.forEach((number) => this.outbox.delete(number));
+        this.next = outbox.reduce((next, [number]) => Math.max(next, number + 1), this.next);
     }
 }
 
 /** Everything that one step asked for. Dropped, it leaves no trace. */
 export class Stage {
-    /** Null stands for a deletion, here and below. */
     records = new Map();
     timers = new Map();
     sends = [];
-    posts = [];
-    /** Posts of the partition to itself that this step settles. */
+    outbox = [];
+    /** Numbers of the outbox that this step settles. */
     settled = [];
     effects = 0;
     #bytes = 0;
@@ -90,16 +109,16 @@ export class Stage {
         this.timers.set(text(name), null);
     }
 
-    send(request, token) {
-        const { method, uri, headers, body, contact } = request;
-        const whole = text(headers);
-        // What would break the message apart: no end, an empty line, a folded line, a space in the URI.
-        if (!/^([^\s:]+[ \t]*:[^\r\n]*\r\n)*$/.test(whole) || /[\s\0]/.test(uri) || !/^[\w!%*+`'~.-]+$/.test(method)) {
+    send({ method, uri, headers, body, contact }, token, isKept) {
+        Stage.wellFormed(headers);
+        if (!/^[^\s\0]+$/.test(uri) || !/^[\w!%*+`'~.-]+$/.test(method)) {
             throw new StepError('a malformed request');
         }
         const size = method.length + uri.length + headers.length + body.length + (contact?.length ?? 0);
         this.#charge(token.length, size);
-        this.sends.push({ request: { ...request, headers: copy(headers), body: copy(body) }, token: copy(token) });
+        const request = { method, uri, headers: copy(headers), body: copy(body), contact };
+        const kept = isKept ? this.#number({ request, token: copy(token) }) : undefined;
+        this.sends.push({ request, token: copy(token), kept });
     }
 
     post(to, payload) {
@@ -108,27 +127,27 @@ export class Stage {
             throw new StepError('a partition needs a name of 1 to 512 bytes');
         }
         this.#charge(0, bytes + payload.length);
-        this.posts.push({ to, payload: copy(payload) });
+        this.#number({ to, payload: copy(payload) });
     }
 
-    /** Makes all of it so, at once; gives what is to be sent. */
-    commit(now) {
-        const { partition } = this;
-        const apply = (to, changes) => {
-            for (const [key, change] of changes) {
-                if (change === null) {
-                    to.delete(key);
-                } else {
-                    to.set(key, change);
-                }
-            }
-        };
-        apply(partition.records, this.records);
-        apply(partition.timers, this.timers);
-        this.settled.forEach((post) => partition.settle(post));
-        partition.outbox.push(...this.posts);
-        partition.lastNow = now > partition.lastNow ? now : partition.lastNow;
-        return this.sends;
+    /** Refuses header lines that would break a message apart: no end, an empty line, a folded line. */
+    static wellFormed(headers) {
+        if (!/^([^\s:]+[ \t]*:[^\r\n]*\r\n)*$/.test(text(headers))) {
+            throw new StepError('malformed headers');
+        }
+    }
+
+    /** What the step changes, if anything. */
+    change() {
+        const { partition, records, timers, outbox, settled } = this;
+        const some = records.size + timers.size + outbox.length + settled.length > 0;
+        return some && { partition: partition.name, records: [...records], timers: [...timers], outbox, settled };
+    }
+
+    #number(entry) {
+        const number = this.partition.next + this.outbox.length;
+        this.outbox.push([number, entry]);
+        return number;
     }
 
     #live(key, now) {

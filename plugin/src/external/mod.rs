@@ -56,5 +56,6 @@ pub fn posted(step: &mut Step<'_>, payload: &[u8]) -> bool {
 /// The host has started anew.
 pub fn recover(step: &mut Step<'_>) {
     backend::recover(step);
+    demand::recover(step);
     ledger::recover(step);
 }

@@ -4,6 +4,7 @@
 mod document;
 mod identity;
 mod listing;
+mod outside;
 mod presentity;
 mod source;
 mod summary;

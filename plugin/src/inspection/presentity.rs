@@ -15,6 +15,11 @@
 //!       "cseq": 4, "in_flight_since": null, "lag": 0, "moves": 0}]},
 //!    "presence.winfo": {"total": 0, "complete": true, "list": []},
 //!    "presence.winfo.winfo": {"total": 0, "complete": true, "list": []}},
+//!  "sources": [{"name": "scscf", "kind": "registrar", "resource": "sip:alice@example.com", "wanted": true,
+//!    "kept_until": null, "registered_until": null,
+//!    "subscription": {"resource": "sip:alice@example.com", "phase": "live", "expires": 1700003761000,
+//!      "next_try": 1700002600000, "failures": 0, "trouble": null},
+//!    "contribution": {"since": 1700000000000, "changed": 1700000000000, "expires": 1700003761000, "bytes": 200}}],
 //!  "kept_elsewhere": []}
 //! ```
 //!
@@ -26,6 +31,11 @@
 //!   `leaving` (it moves when its NOTIFY is answered) or `terminated` (its last NOTIFY is under way).
 //! - `lag` counts the changes that the watcher has not been sent; null if nothing is known to have
 //!   arrived. `in_flight_since` tells since when a NOTIFY is unanswered.
+//! - `sources` are those outside that know the presentity, as `resource`. One is `wanted` while somebody watches, it
+//!   is always asked, `kept_until` (grace time) or `registered_until` (third-party REGISTER) is still to come.
+//!   `phase` of its subscription is `waiting` for its turn, `subscribing`, `live`, `ending`, `pausing` after a failure or
+//!   `stopped` for good; `next_try` is when the source is asked next, `failures` are those in a row, and
+//!   `trouble` is the latest.
 //! - `kept_elsewhere` names the presentities that keep, or lately kept, subscriptions to the fundamental
 //!   identity as an address, from a time when it was mapped to them.
 
@@ -33,6 +43,7 @@ use serde::Serialize;
 
 use super::document::{self, Summary};
 use super::listing::{Listing, walk};
+use super::outside::{self, Outside};
 use crate::configuration::Configuration;
 use crate::content;
 use crate::identity;
@@ -57,6 +68,7 @@ struct Answer<'a> {
     document: Summary,
     publications: Listing<Published>,
     subscriptions: Subscriptions,
+    sources: Vec<Outside>,
     kept_elsewhere: Vec<String>,
 }
 
@@ -109,6 +121,7 @@ pub fn answer(host: &mut dyn Host, configuration: &Configuration, uri: &str) -> 
         document: document::summary(&mut step),
         publications: publications(&mut step),
         subscriptions: subscriptions(&mut step),
+        sources: outside::sources(&mut step),
         kept_elsewhere: anchor::places(&mut step),
     };
     serde_json::to_string(&answer).map_err(|error| error.to_string())

@@ -143,7 +143,7 @@ fn depart(
     step.trace("subscription moved away", || {
         vec![("watcher", subscription.watcher.to_string()), ("to", departure.to.to_string())]
     });
-    demand::unwatched(step, subscription);
+    demand::unwatched(step, subscription.package, subscription.state);
     step.tidy(Durability::Durable);
 }
 

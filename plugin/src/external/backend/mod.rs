@@ -123,6 +123,7 @@ pub fn abandon(step: &mut Step<'_>, id: Id) {
     step.host.delete(&id.key(keys::REPORTED), Durability::Durable);
     step.host.cancel_timer(&id.key(keys::BACKEND));
     contribution::remove(step, id);
+    ledger::abandoned(step, id);
 }
 
 /// The host has started after a stop without order, or with requests unanswered. Dialogs go on, nothing is

@@ -28,7 +28,7 @@ use super::source::{self, Source, Start};
 use crate::keys::{self, Id};
 use crate::package::Package;
 use crate::ports::Durability;
-use crate::records::{self, Ending, State, Subscription, View};
+use crate::records::{self, State, Subscription, View};
 use crate::step::Step;
 
 /// First byte of a post that has a presentity look whether a source is wanted; the source's id follows.
@@ -77,9 +77,10 @@ fn fetched(step: &mut Step<'_>, source: &Source) {
     }
 }
 
-/// A subscription has gone, or its watcher is shown the document no longer. In the same step as its records.
-pub fn unwatched(step: &mut Step<'_>, subscription: &Subscription<'_>) {
-    if subscription.package != Package::Presence || never_saw(subscription.state) {
+/// A subscription has ended or gone, or its watcher is shown less now; `was` is its state before. In the same step
+/// as its record.
+pub fn unwatched(step: &mut Step<'_>, package: Package, was: State) {
+    if package != Package::Presence || was.is_ending() || !is_shown(was) {
         return;
     }
     let configuration = step.configuration;
@@ -94,30 +95,33 @@ pub fn unwatched(step: &mut Step<'_>, subscription: &Subscription<'_>) {
     }
 }
 
-/// A subscription was refreshed: its watcher may be shown more now, or less. In the same step as its record.
-pub fn renewed(step: &mut Step<'_>, before: &Subscription<'_>, now: &Subscription<'_>) {
-    if now.state.is_ending() {
-        return;
+/// A SUBSCRIBE in its dialog was taken for a subscription that was in another state before. In the same step as
+/// its record.
+pub fn renewed(step: &mut Step<'_>, was: State, subscription: &Subscription<'_>) {
+    if was.view() != subscription.state.view() || subscription.state.is_ending() {
+        unwatched(step, subscription.package, was);
     }
-    if before.state.view() != now.state.view() {
-        unwatched(step, before);
+    if !subscription.state.is_ending() {
+        watched(step, subscription);
     }
-    watched(step, now);
 }
 
-/// True for a state which says that the watcher was not shown the document, so that nothing changes with it.
-fn never_saw(state: State) -> bool {
-    let view = match state {
-        State::Ending(Ending::Expired | Ending::Rejected) => return false,
+/// What the watcher of a subscription was shown last. One that is to move still is shown it.
+fn view(state: State) -> View {
+    match state {
         State::Leaving(view) => view,
         state => state.view(),
-    };
-    matches!(view, View::Neutral | View::Nothing)
+    }
+}
+
+/// True if the watcher is shown the document, whole or in part.
+fn is_shown(state: State) -> bool {
+    matches!(view(state), View::Full | View::Local)
 }
 
 /// True if a source is asked on account of a subscription: its watcher is shown what the source says.
 fn counts(source: &Source, subscription: &Subscription<'_>) -> bool {
-    peers::shows(subscription.state.view(), source)
+    peers::shows(view(subscription.state), source)
 }
 
 /// True if somebody watches who is shown what the source says.
@@ -128,11 +132,8 @@ fn is_watched(step: &mut Step<'_>, source: &Source) -> bool {
         let Some((last, _)) = page.last() else { return false };
         let found = page.iter().any(|(_, record)| {
             let subscription = records::decode::<Subscription<'_>>(record);
-            subscription.is_some_and(|subscription| {
-                !subscription.state.is_ending()
-                    && subscription.expires > step.now
-                    && counts(source, &subscription)
-            })
+            subscription
+                .is_some_and(|subscription| !subscription.state.is_ending() && counts(source, &subscription))
         });
         if found {
             return true;
@@ -182,6 +183,14 @@ pub fn fired(step: &mut Step<'_>, name: &[u8]) -> bool {
         None => step.host.delete(name, Durability::Relaxed),
     }
     true
+}
+
+/// The host has started after a stop without order.
+pub fn recover(step: &mut Step<'_>) {
+    let configuration = step.configuration;
+    for source in &configuration.external {
+        Needs::recover(step, source);
+    }
 }
 
 /// A post arrived. False if it is none of these.

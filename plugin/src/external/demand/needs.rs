@@ -58,6 +58,13 @@ impl Needs {
         }
     }
 
+    /// The host has started after a stop without order, which may have brought back the record without its timer.
+    pub fn recover(step: &mut Step<'_>, source: &Source) {
+        if let Some(due) = Self::load(step, source.id).due() {
+            step.host.set_timer(&source.key(keys::DEMAND), due, b"");
+        }
+    }
+
     /// Its timer fired: drops what is over. True if anything was.
     pub fn end(step: &mut Step<'_>, source: &Source) -> bool {
         let before = Self::load(step, source.id);

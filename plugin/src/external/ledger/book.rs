@@ -114,11 +114,11 @@ pub(super) fn post(step: &mut Step<'_>, source: &Source, entry: &Entry<'_>) {
 pub(super) fn posted(step: &mut Step<'_>, payload: &[u8]) -> bool {
     let Some((&POST, rest)) = payload.split_first() else { return false };
     let Some(entry) = records::decode::<Entry<'_>>(rest) else { return false };
-    // Nobody asks after a source that is no longer configured.
-    let Some(source) = source::of_partition(step) else { return true };
     let mut book = Book::load(step);
     book.take(&entry);
     step.put(keys::SOURCE_LEDGER, &book, Durability::Relaxed);
-    book.show(step, source);
+    if let Some(source) = source::of_partition(step) {
+        book.show(step, source);
+    }
     true
 }

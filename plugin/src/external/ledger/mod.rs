@@ -19,7 +19,7 @@ pub use pulse::{AUID, announced, fired};
 
 use super::demand::Needs;
 use super::source::{self, Source};
-use crate::keys;
+use crate::keys::{self, Id};
 use crate::ports::{Durability, Instant};
 use crate::step::Step;
 use book::Entry;
@@ -61,6 +61,16 @@ fn cover(step: &mut Step<'_>, source: &Source, covered: bool) {
         let entry = if covered { Entry::Covered(epoch) } else { Entry::Uncovered(epoch) };
         book::post(step, source, &entry);
     }
+}
+
+/// A presentity has nothing to do any more with a source that is not asked any more by configuration.
+pub fn abandoned(step: &mut Step<'_>, id: Id) {
+    let configuration = step.configuration;
+    if let Some(source) = configuration.disabled.iter().find(|source| source.id == id) {
+        cover(step, source, false);
+    }
+    let before = Needs::load(step, id);
+    Needs::default().store(step, id, before, Durability::Durable);
 }
 
 /// Counts the outcome of a SUBSCRIBE: a status or a word such as `timeout`.

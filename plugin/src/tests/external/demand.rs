@@ -1,1 +1,465 @@
 //! When a source is wanted.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::stage::{SOURCES, source, subscribes};
+use crate::external::demand;
+use crate::handler::Presence;
+use crate::keys;
+use crate::sip::message::Peer;
+use crate::step::Step;
+use crate::tests::moving::{CAROL, DESK, Phone};
+use crate::tests::scene::{ALICE, Answer, Scene};
+
+const MINUTE: u64 = 60_000;
+const TRUSTED: Peer<'_> = Peer { address: "192.0.2.10:5060", trusted: true };
+
+/// True if there is a subscription for somebody at a source, or one is on its way.
+fn covered(scene: &Scene, presentity: &str, name: &str) -> bool {
+    !scene.host.records(presentity, &source(scene, name).key(keys::BACKEND)).is_empty()
+}
+
+/// Sources that are subscribed to for alice.
+fn asked(scene: &Scene) -> Vec<String> {
+    let all = scene.presence.configuration().external.iter();
+    all.map(|source| source.name.clone()).filter(|name| covered(scene, ALICE, name)).collect()
+}
+
+fn wanted(scene: &mut Scene, name: &str) -> Option<String> {
+    let source = source(scene, name).clone();
+    let configuration = scene.presence.configuration().clone();
+    scene.host.begin(Some(ALICE));
+    let wanted = demand::wanted(&mut Step::new(&mut scene.host, &configuration, ALICE), &source);
+    assert!(scene.host.is_untouched());
+    scene.host.abort();
+    wanted
+}
+
+/// Ends a subscription of alice's and answers its last NOTIFY.
+fn leave(scene: &mut Scene, watcher: &str, tag: &str, cseq: u32) {
+    assert_eq!(scene.resubscribe(watcher, tag, cseq, "Expires: 0\n").status, 200);
+    scene.answer_all();
+    scene.settle();
+}
+
+/// The sources with another rule for everybody.
+fn with_rule(rule: &str) -> String {
+    SOURCES.replace(r#""default":"allow""#, &format!(r#""default":"{rule}""#))
+}
+
+fn reconfigure(scene: &mut Scene, configuration: &str) {
+    scene.presence = Presence::configure(configuration).unwrap();
+}
+
+/// EXT-20: the first watcher starts the subscription at each source, the others share it; it ends a grace time after the
+/// last, unless somebody comes meanwhile.
+#[test]
+fn ext_20_from_the_first_watcher_to_a_grace_time_after_the_last() {
+    let mut scene = Scene::new(SOURCES);
+    let bob = scene.watch("bob");
+    assert_eq!(asked(&scene), ["scscf", "east", "west"]);
+    let before = scene.host.records(ALICE, &[keys::BACKEND]);
+    let carol = scene.watch("carol");
+    assert_eq!(scene.host.records(ALICE, &[keys::BACKEND]), before, "the second watcher changed something");
+    scene.settle();
+    assert_eq!(subscribes(&scene).len(), 3, "one for each source");
+    leave(&mut scene, "bob", &bob, 2);
+    scene.pass(5 * MINUTE);
+    assert_eq!(asked(&scene).len(), 3);
+
+    leave(&mut scene, "carol", &carol, 2);
+    scene.pass(MINUTE - 1);
+    assert_eq!(asked(&scene).len(), 3, "the grace time goes on");
+    let dave = scene.watch("dave");
+    scene.pass(10 * MINUTE);
+    assert_eq!(asked(&scene).len(), 3, "the grace time was called off");
+
+    leave(&mut scene, "dave", &dave, 2);
+    scene.pass(MINUTE);
+    assert_eq!(asked(&scene), Vec::<String>::new());
+    scene.answer_all();
+    scene.pass(10 * MINUTE);
+    assert_eq!(scene.host.records(ALICE, &[keys::DEMAND]), []);
+    assert_eq!(scene.host.timer_count(ALICE), 0);
+}
+
+/// A watcher who is not refreshed is no watcher any more; the grace time begins when it ends.
+#[test]
+fn ext_20_a_watcher_that_expires_is_the_last_one_too() {
+    let mut scene = Scene::new(SOURCES);
+    scene.subscribe("bob", "Expires: 600\n");
+    scene.answer_all();
+    scene.pass(10 * MINUTE);
+    scene.pass(MINUTE - 1);
+    assert_eq!(asked(&scene).len(), 3);
+    scene.pass(1);
+    assert_eq!(asked(&scene), Vec::<String>::new());
+}
+
+/// Who is not shown the document is no reason to ask for it.
+#[test]
+fn ext_20_watchers_who_see_nothing_start_nothing() {
+    for rule in ["confirm", "polite-block", "block"] {
+        let mut scene = Scene::new(&with_rule(rule));
+        scene.subscribe("bob", "");
+        scene.subscribe("carol", "Expires: 0\n");
+        scene.answer_all();
+        scene.pass(MINUTE);
+        assert_eq!(asked(&scene), Vec::<String>::new(), "{rule}");
+        assert_eq!(wanted(&mut scene, "scscf"), None);
+    }
+    let mut scene = Scene::new(SOURCES);
+    scene.subscribe("alice", "Event: presence.winfo\n");
+    scene.pass(MINUTE);
+    assert_eq!(asked(&scene), Vec::<String>::new());
+}
+
+/// The rules may change: who is shown the document from now on counts from now on, who is not counts no longer.
+#[test]
+fn ext_20_another_decision_on_a_watcher_counts_with_its_next_subscribe() {
+    let mut scene = Scene::new(&with_rule("confirm"));
+    let bob = scene.watch("bob");
+    reconfigure(&mut scene, SOURCES);
+    assert_eq!(scene.resubscribe("bob", &bob, 2, "").status, 200);
+    scene.answer_all();
+    assert_eq!(asked(&scene).len(), 3);
+    reconfigure(&mut scene, &with_rule("polite-block"));
+    assert_eq!(scene.resubscribe("bob", &bob, 3, "").status, 200);
+    scene.answer_all();
+    scene.pass(MINUTE - 1);
+    assert_eq!(asked(&scene).len(), 3);
+    scene.pass(1);
+    assert_eq!(asked(&scene), Vec::<String>::new());
+}
+
+/// A source that is configured later is asked with the next refresh of a watcher.
+#[test]
+fn wps_14_a_new_source_is_asked_with_the_next_subscribe() {
+    let mut scene = Scene::new(&SOURCES.replace(r#""name":"west","#, r#""name":"west","enabled":false,"#));
+    let bob = scene.watch("bob");
+    assert_eq!(asked(&scene), ["scscf", "east"]);
+    reconfigure(&mut scene, SOURCES);
+    scene.resubscribe("bob", &bob, 2, "");
+    assert_eq!(asked(&scene), ["scscf", "east", "west"]);
+}
+
+/// A fetch is answered from what is there; for the next one the source is asked, for a grace time.
+#[test]
+fn a_fetch_keeps_a_source_for_the_grace_time() {
+    let mut scene = Scene::new(SOURCES);
+    scene.subscribe("bob", "Expires: 0\n");
+    scene.answer_all();
+    assert_eq!(asked(&scene).len(), 3);
+    scene.pass(MINUTE - 5_000);
+    scene.subscribe("carol", "Expires: 0\n");
+    scene.answer_all();
+    scene.pass(MINUTE - 1);
+    assert_eq!(asked(&scene).len(), 3);
+    scene.pass(1);
+    assert_eq!(asked(&scene), Vec::<String>::new());
+}
+
+/// Many fetches write no more than a few times in a grace time.
+#[test]
+fn fetches_do_not_write_each_time() {
+    let mut scene = Scene::new(SOURCES);
+    let mut writes = 0;
+    for number in 0..60 {
+        scene.subscribe(&format!("w{number}"), "Expires: 0\n");
+        writes += if number > 0 { scene.cost.relaxed_writes + scene.cost.durable_writes } else { 0 };
+        scene.answer_all();
+        scene.pass(100);
+    }
+    assert_eq!(writes, 0);
+}
+
+/// Without grace time a source goes with the last watcher, and is not asked for a fetch.
+#[test]
+fn without_grace_time_there_is_none() {
+    let mut scene = Scene::new(&SOURCES.replace(r#""target""#, r#""grace":0,"target""#));
+    scene.subscribe("carol", "Expires: 0\n");
+    scene.answer_all();
+    assert_eq!(asked(&scene), Vec::<String>::new());
+    let bob = scene.watch("bob");
+    assert_eq!(asked(&scene).len(), 3);
+    leave(&mut scene, "bob", &bob, 2);
+    assert_eq!(asked(&scene), Vec::<String>::new());
+}
+
+/// EXT-21: communities that watch here are a reason to ask registrars, not communities: those two would keep each other's
+/// subscriptions alive.
+#[test]
+fn ext_21_a_community_that_watches_starts_no_community() {
+    let mut scene = Scene::new(SOURCES);
+    let peer = "SUBSCRIBE sip:alice@example.com SIP/2.0\nTo: <sip:alice@example.com>\n\
+        From: <sip:presence@east.example>;tag=e\nCall-ID: east\nCSeq: 1 SUBSCRIBE\nEvent: presence\n\
+        P-Asserted-Identity: <sip:presence@east.example>\nContact: <sip:192.0.2.20>\n\n";
+    assert_eq!(scene.request(peer).unwrap().status, 200);
+    scene.answer_all();
+    assert_eq!(asked(&scene), ["scscf"]);
+    let bob = scene.watch("bob");
+    assert_eq!(asked(&scene).len(), 3);
+    leave(&mut scene, "bob", &bob, 2);
+    scene.pass(MINUTE);
+    assert_eq!(asked(&scene), ["scscf"]);
+}
+
+/// Where no source is configured nothing is looked at; where some are, a SUBSCRIBE costs the same however many
+/// watch, and so does the end of one.
+#[test]
+fn it_costs_little() {
+    let none = SOURCES.replace(r#""target""#, r#""enabled":false,"target""#);
+    let (mut bare, mut sourced) = (Scene::new(&none), Scene::new(SOURCES));
+    for scene in [&mut bare, &mut sourced] {
+        for number in 0..20 {
+            scene.watch(&format!("v{number}"));
+            scene.settle();
+            scene.answer_all();
+        }
+    }
+    let calls = |scene: &mut Scene, name: &str| {
+        let tag = scene.subscribe(name, "").reply.to_tag.unwrap();
+        let begin = scene.cost;
+        scene.answer_all();
+        scene.resubscribe(name, &tag, 2, "Expires: 0\n");
+        let notify = scene.only_notify();
+        scene.answer(&notify, 200);
+        (begin, scene.cost)
+    };
+    let ((bare_begin, bare_end), (begin, end)) = (calls(&mut bare, "third"), calls(&mut sourced, "third"));
+    // For each of three sources: what is kept of it and what it is wanted for; then whether somebody watches.
+    assert!(begin.storage_calls <= bare_begin.storage_calls + 6, "{begin:?} {bare_begin:?}");
+    assert!(end.storage_calls <= bare_end.storage_calls + 6, "{end:?} {bare_end:?}");
+    assert_eq!((begin.durable_writes, begin.timers), (bare_begin.durable_writes, bare_begin.timers));
+    assert_eq!((end.durable_writes, end.timers), (bare_end.durable_writes, bare_end.timers));
+    for number in 0..300 {
+        sourced.watch(&format!("w{number}"));
+    }
+    let (many_begin, many_end) = calls(&mut sourced, "fourth");
+    // The census of watchers may take a look more or less.
+    assert!(many_begin.storage_calls <= begin.storage_calls + 1, "{many_begin:?} {begin:?}");
+    assert!(many_end.storage_calls <= end.storage_calls, "{many_end:?} {end:?}");
+}
+
+/// WPS-32, EXT-20: when the map gives a watcher's presentity another fundamental identity, the source is asked for that
+/// one, and for the former one a grace time longer.
+#[test]
+fn a_subscription_that_moves_takes_its_demand_along() {
+    let mut scene = Scene::new(&SOURCES.replace(r#""rules""#, r#""identity":{"map":true},"rules""#));
+    scene.map(&[(DESK, ALICE)]);
+    let mut bob = Phone::watch(&mut scene, "bob", DESK);
+    assert!(covered(&scene, ALICE, "scscf") && !covered(&scene, CAROL, "scscf"));
+    scene.map(&[(DESK, CAROL)]);
+    assert_eq!(bob.subscribe(&mut scene, "").status, 200);
+    scene.answer_all();
+    scene.settle();
+    assert!(covered(&scene, ALICE, "scscf") && covered(&scene, CAROL, "scscf"));
+    scene.pass(MINUTE);
+    scene.answer_all();
+    assert!(!covered(&scene, ALICE, "scscf") && covered(&scene, CAROL, "scscf"));
+}
+
+/// A registrar that tells by third-party REGISTERs who is registered.
+fn third_party() -> String {
+    SOURCES.replace(r#""name":"scscf","#, r#""name":"scscf","third_party":true,"peers":"192.0.2.128/25","#)
+}
+
+fn register(scene: &mut Scene, from: &str, to: &str, lines: &str, peer: Peer<'_>) -> Option<Answer> {
+    let text = format!(
+        "REGISTER sip:presence.example.com SIP/2.0\nTo: <{to}>\nFrom: <{from}>;tag=r\nCall-ID: reg\nCSeq: 9 REGISTER\n\
+         Contact: <sip:scscf.example.com>;expires=77\n{lines}\n"
+    );
+    scene.request_from(&text, peer)
+}
+
+const SCSCF: &str = "sip:scscf.example.com";
+
+/// Issue, 3GPP TS 24.141 A.7: a third-party REGISTER starts the subscription at the registrar that sends such, though
+/// nobody watches, and keeps it while the registration lasts.
+#[test]
+fn a_third_party_register_starts_the_subscription_at_its_registrar() {
+    let mut scene = Scene::new(&third_party());
+    let answer = register(&mut scene, SCSCF, ALICE, "Expires: 600\n", TRUSTED).unwrap();
+    assert_eq!((answer.status, answer.header("Expires")), (200, Some("600")));
+    assert_eq!(asked(&scene), ["scscf"]);
+    scene.pass(9 * MINUTE);
+    let answer = register(&mut scene, SCSCF, ALICE, "Expires: 600000\n", TRUSTED).unwrap();
+    assert_eq!(answer.header("Expires"), Some("86400"));
+    scene.pass(60 * MINUTE);
+    scene.answer_all();
+    assert_eq!(asked(&scene), ["scscf"]);
+    // The end of the registration.
+    let answer = register(&mut scene, SCSCF, ALICE, "Expires: 0\n", TRUSTED).unwrap();
+    assert_eq!((answer.status, answer.header("Expires")), (200, Some("0")));
+    assert_eq!(asked(&scene), Vec::<String>::new());
+    // It may end without a word, too.
+    register(&mut scene, SCSCF, ALICE, "", TRUSTED).unwrap();
+    scene.pass(60 * MINUTE - 1);
+    assert_eq!(asked(&scene), ["scscf"]);
+    scene.pass(1);
+    assert_eq!(asked(&scene), Vec::<String>::new());
+}
+
+/// RFC 3261 section 10.2: what is no word of a registrar about somebody here is not for us, and nothing comes of it.
+#[test]
+fn rfc3261_10_2_other_registers_are_passed() {
+    let unasked = Scene::new(SOURCES);
+    let stranger = Peer { address: "192.0.2.127:5060", trusted: false };
+    for (mut scene, from, to, peer) in [
+        (unasked, SCSCF, ALICE, TRUSTED),
+        (Scene::new(&third_party()), ALICE, ALICE, TRUSTED),
+        (Scene::new(&third_party()), "sip:alice@EXAMPLE.com:5060", ALICE, TRUSTED),
+        (Scene::new(&third_party()), SCSCF, "sip:alice@elsewhere.example", TRUSTED),
+        (Scene::new(&third_party()), SCSCF, "tel:+15550100", TRUSTED),
+        (Scene::new(&third_party()), SCSCF, ALICE, stranger),
+        (Scene::new(&third_party()), SCSCF, ALICE, Peer::default()),
+    ] {
+        let answer = register(&mut scene, from, to, "", peer);
+        assert!(answer.is_none(), "{from} {to} {peer:?}: {answer:?}");
+        assert_eq!(scene.host.partitions(), Vec::<String>::new());
+    }
+    // The networks of a source are as good as trust.
+    for address in ["192.0.2.200:5060", "[::ffff:192.0.2.200]:5060"] {
+        let mut scene = Scene::new(&third_party());
+        let peer = Peer { address, trusted: false };
+        assert_eq!(register(&mut scene, SCSCF, ALICE, "", peer).unwrap().status, 200);
+    }
+    // RFC 3261 8.2.2.3.
+    let mut scene = Scene::new(&third_party());
+    let answer = register(&mut scene, SCSCF, ALICE, "Require: wonders\n", TRUSTED).unwrap();
+    assert_eq!((answer.status, answer.header("Unsupported")), (420, Some("wonders")));
+}
+
+/// RFC 3261 section 10.3 step 6: a lifetime that cannot be read counts as an hour. Bodies are not looked at (3GPP TS 24.141
+/// A.7 has the device's REGISTER there).
+#[test]
+fn rfc3261_10_3_odd_registers_are_taken() {
+    for lines in ["Expires: soon\n", "Content-Type: message/sip\n\nREGISTER sip:x SIP/2.0\n", ""] {
+        let mut scene = Scene::new(&third_party());
+        let answer = register(&mut scene, SCSCF, ALICE, lines, TRUSTED).unwrap();
+        assert_eq!((answer.status, answer.header("Expires")), (200, Some("3600")), "{lines}");
+    }
+}
+
+/// A REGISTER that was answered is not forgotten; a watcher comes and goes without ending what the
+/// registration is for.
+#[test]
+fn a_registration_survives_a_crash_and_outlives_watchers() {
+    let mut scene = Scene::new(&third_party());
+    register(&mut scene, SCSCF, ALICE, "Expires: 6000\n", TRUSTED).unwrap();
+    scene.crash(|_| false);
+    scene.settle();
+    let bob = scene.watch("bob");
+    leave(&mut scene, "bob", &bob, 2);
+    scene.pass(99 * MINUTE);
+    assert_eq!(asked(&scene), ["scscf"]);
+    scene.crash(|_| false);
+    scene.pass(MINUTE);
+    assert_eq!(asked(&scene), Vec::<String>::new());
+}
+
+/// What happens in the property test.
+#[derive(Clone, Copy, Debug)]
+enum Event {
+    Watch(u8),
+    Refresh(u8),
+    Leave(u8),
+    Fetch,
+    Register(u32),
+    Answer,
+    Pass(u64),
+    Crash(u64),
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        4 => (0u8..3).prop_map(Event::Watch),
+        2 => (0u8..3).prop_map(Event::Refresh),
+        4 => (0u8..3).prop_map(Event::Leave),
+        1 => Just(Event::Fetch),
+        1 => prop_oneof![Just(0u32), 60u32..2_000].prop_map(Event::Register),
+        3 => Just(Event::Answer),
+        3 => (0u64..90_000).prop_map(Event::Pass),
+        2 => any::<u64>().prop_map(Event::Crash),
+    ]
+}
+
+/// A watcher of the property test: our tag, its number, and whether it is still there.
+#[derive(Clone, Debug)]
+struct Watcher {
+    tag: String,
+    cseq: u32,
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// While somebody watches or is registered the source is asked, at every moment; once nobody does, it is
+    /// over when the grace time is. Whatever crashes take back.
+    #[test]
+    fn a_source_is_asked_while_it_is_wanted(events in vec(event(), 1..40)) {
+        let mut scene = Scene::new(&third_party());
+        let mut watchers: [Option<Watcher>; 3] = [None, None, None];
+        let mut registered = 0;
+        for event in events {
+            match event {
+                Event::Watch(number) => {
+                    let slot = &mut watchers[usize::from(number)];
+                    if slot.is_none() {
+                        let answer = scene.subscribe(&format!("w{number}"), "Expires: 86400\n");
+                        prop_assert_eq!(answer.status, 200);
+                        *slot = Some(Watcher { tag: answer.reply.to_tag.unwrap(), cseq: 1 });
+                    }
+                }
+                Event::Refresh(number) => if let Some(watcher) = &mut watchers[usize::from(number)] {
+                    watcher.cseq += 1;
+                    let lines = "Expires: 86400\n";
+                    let answer = scene.resubscribe(&format!("w{number}"), &watcher.tag, watcher.cseq, lines);
+                    prop_assert_eq!(answer.status, 200);
+                },
+                Event::Leave(number) => if let Some(watcher) = watchers[usize::from(number)].take() {
+                    let lines = "Expires: 0\n";
+                    let cseq = watcher.cseq + 1;
+                    let answer = scene.resubscribe(&format!("w{number}"), &watcher.tag, cseq, lines);
+                    prop_assert_eq!(answer.status, 200);
+                },
+                Event::Fetch => {
+                    scene.subscribe("f", "Expires: 0\n");
+                }
+                Event::Register(seconds) => {
+                    let lines = format!("Expires: {seconds}\n");
+                    prop_assert_eq!(register(&mut scene, SCSCF, ALICE, &lines, TRUSTED).unwrap().status, 200);
+                    registered = scene.host.time() + u64::from(seconds) * 1_000;
+                }
+                Event::Answer => scene.answer_all(),
+                Event::Pass(milliseconds) => {
+                    // A NOTIFY is answered before it is given up.
+                    scene.answer_all();
+                    scene.pass(milliseconds);
+                }
+                Event::Crash(seed) => {
+                    scene.crash(|number| seed >> (number % 64) & 1 == 1);
+                    scene.settle();
+                }
+            }
+            let watched = watchers.iter().any(Option::is_some);
+            if watched || registered > scene.host.time() {
+                prop_assert!(covered(&scene, ALICE, "scscf"));
+            }
+            if watched {
+                prop_assert_eq!(asked(&scene).len(), 3);
+            }
+        }
+        for _ in 0..3 {
+            scene.settle();
+            scene.answer_all();
+        }
+        scene.pass(MINUTE);
+        scene.answer_all();
+        scene.settle();
+        let watched = watchers.iter().any(Option::is_some);
+        prop_assert_eq!(covered(&scene, ALICE, "east"), watched);
+        prop_assert_eq!(covered(&scene, ALICE, "scscf"), watched || registered > scene.host.time());
+    }
+}

@@ -1,5 +1,6 @@
 //! Presence from outside.
 
+mod always;
 mod backend;
 #[allow(dead_code)]
 #[path = "../../../examples/calendar.rs"]

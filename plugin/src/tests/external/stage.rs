@@ -17,6 +17,21 @@ pub const SOURCES: &str = r#"{"presence":{"domains":["example.com"],"notify_inte
             {"name":"east","domain":"example.com","target":"sip:192.0.2.20","asks_as":"sip:presence@east.example"},
             {"name":"west","domain":"example.com","target":"sip:192.0.2.30","asks_as":"sip:presence@west.example"}]}}"#;
 
+/// The SUBSCRIBEs to sources that have no answer yet.
+pub fn subscribes(scene: &Scene) -> Vec<Notify> {
+    let subscribes = scene.host.sent.iter().filter(|sent| sent.request.method == "SUBSCRIBE");
+    subscribes.cloned().map(Notify::from).collect()
+}
+
+/// Answers them with 200, and no NOTIFY follows. Tells how many there were.
+pub fn accept(scene: &mut Scene) -> usize {
+    let all = subscribes(scene);
+    for subscribe in &all {
+        scene.answer_with(subscribe, "SIP/2.0 200 OK\nExpires: 3600\n\n");
+    }
+    all.len()
+}
+
 /// A source by its name.
 pub fn source<'s>(scene: &'s Scene, name: &str) -> &'s Source {
     scene.presence.configuration().external.iter().find(|source| source.name == name).unwrap()
