@@ -88,6 +88,15 @@ fn object(text: &mut String, indent: usize, members: &Map<String, Value>) {
 
 fn objects(text: &mut String, indent: usize, elements: &[Value]) {
     let rows: Vec<_> = elements.iter().filter_map(Value::as_object).collect();
+    let is_deep = |row: &&Map<String, Value>| row.values().any(Value::is_object);
+    if rows.len() == elements.len() && rows.iter().any(is_deep) {
+        // Too much for a line of a table.
+        for (index, row) in rows.into_iter().enumerate() {
+            let _ = writeln!(text, "{:indent$}{}:", "", index + 1);
+            object(text, indent + 2, row);
+        }
+        return;
+    }
     let lines = match rows.len() == elements.len() {
         true => Table::default().rows(rows.into_iter()),
         false => elements.iter().map(|element| inline(element) + "\n").collect(),
@@ -101,7 +110,8 @@ fn objects(text: &mut String, indent: usize, elements: &[Value]) {
 fn member(name: &str, value: &Value) -> String {
     /// The end of the year 9999.
     const LAST: u64 = 253_402_300_799_999;
-    const INSTANTS: [&str; 6] = ["now", "created", "expires", "at", "last_contact", "next_try"];
+    const INSTANTS: [&str; 8] =
+        ["now", "created", "changed", "expires", "since", "at", "last_contact", "next_try"];
     let instant = INSTANTS.contains(&name) || name.ends_with("_since") || name.ends_with("_until");
     match value.as_u64().filter(|_| instant) {
         Some(ms @ 1..=LAST) => httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_millis(ms)),
@@ -151,6 +161,10 @@ mod tests {
             "white": { "entry": "@example.com", "kind": "domain" },
             "publications": [{ "id": "a", "bytes": 512 }, { "id": "bcd" }],
             "watchers": [],
+            "sources": [
+                { "name": "scscf", "subscription": { "phase": "live", "next_try": 1_700_000_000_000_u64 } },
+                { "name": "partner", "subscription": null },
+            ],
             "packages": ["presence", "presence.winfo"],
             "in_flight_since": null,
             "expires": 1_700_000_000_000_u64,
@@ -163,6 +177,8 @@ mod tests {
             last error:\n  at: Tue, 14 Nov 2023 22:13:20 GMT\n  why: 503\n\
             packages: presence, presence.winfo\n\
             publications:\n  bytes  id\n  512    a\n  -      bcd\n\
+            sources:\n  1:\n    name: scscf\n    subscription:\n      next try: Tue, 14 Nov 2023 22:13:20 GMT\n      \
+            phase: live\n  2:\n    name: partner\n    subscription: -\n\
             watchers: none\n\
             white:\n  entry: @example.com\n  kind: domain\n";
         assert_eq!(text(&answer), expected);
