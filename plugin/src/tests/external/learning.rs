@@ -4,6 +4,7 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+use super::backend::{Ask, Far, THERE};
 use super::stage::source;
 use crate::external::learning;
 use crate::keys::{LEARNED, PUBLICATION, SUBSCRIPTION};
@@ -334,6 +335,98 @@ fn members_of_a_set_agree_on_one_head() {
     for member in [ALICE, AL, TEL, "sip:more@example.com"] {
         assert_eq!(home(&mut scene, member), ALICE);
     }
+}
+
+/// A registrar that knows all users of the domain.
+const ASKED: &str = r#"{"presence":{"domains":["example.com"],"notify_interval":0},
+    "identity":{"map":true,"learn":"registrar"},"rules":{"enabled":true,"default":"allow"},
+    "external":{"super_user":"sip:presence@example.com",
+        "registrar":[{"name":"scscf","domain":"example.com","target":"sip:192.0.2.20","grace":0}]}}"#;
+
+/// The registrar sends a NOTIFY in the dialog of a SUBSCRIBE: these are registered, with one phone.
+fn registered(far: &mut Far, ask: &Ask, cseq: u32, state: &str, aors: &[&str]) -> u16 {
+    let registration = |(number, aor): (usize, &&str)| {
+        format!(
+            "<registration aor='{aor}' id='r{number}' state='active'><contact id='c' state='active' event='created'>\
+             <uri>sip:phone@192.0.2.77</uri></contact></registration>"
+        )
+    };
+    let registrations: String = aors.iter().enumerate().map(registration).collect();
+    let body = format!(
+        "<reginfo xmlns='urn:ietf:params:xml:ns:reginfo' version='{cseq}' state='full'>{registrations}</reginfo>"
+    );
+    let lines = format!("Subscription-State: {state}\nEvent: reg\n");
+    far.notify_with(ask, "far", cseq, &lines, THERE, "application/reginfo+xml", &body).status
+}
+
+/// From the registrar's NOTIFY to a watcher of an alias, with one subscription at the registrar for all of them and a
+/// stop without order at any time; the end of that subscription is the end of what was learned.
+#[test]
+fn what_the_registrar_notifies_is_learned() {
+    let mut far = Far::new(ASKED);
+    let ask = far.only_ask();
+    assert_eq!(ask.header("Event"), "reg");
+    far.accept(&ask, 3_761);
+    assert_eq!(registered(&mut far, &ask, 1, "active;expires=3761", &[ALICE, AL]), 200);
+    far.crash();
+    far.settle();
+
+    let carol = Phone::call(&mut far.scene, "carol", AL, "");
+    far.scene.settle();
+    let body = far.scene.only_notify().body;
+    assert!(body.contains(&format!("entity=\"{AL}\"")) && body.contains("<basic>open</basic>"), "{body}");
+    assert!(body.contains(ALICE) && !body.contains("192.0.2.77"), "{body}");
+    far.settle();
+    assert_eq!((far.scene.has(AL, SUBSCRIPTION), far.scene.has(ALICE, SUBSCRIPTION)), (0, 2));
+    assert!(far.asks().is_empty(), "nobody asks the registrar about the alias");
+
+    far.crash();
+    far.settle();
+    assert_eq!(registered(&mut far, &ask, 2, "active;expires=3700", &[ALICE, AL, TEL]), 200);
+    assert_eq!(home(&mut far.scene, TEL), ALICE);
+    far.settle();
+    let mut carol = carol;
+    assert_eq!(registered(&mut far, &ask, 3, "terminated;reason=rejected", &[]), 200);
+    far.crash();
+    far.settle();
+    assert_eq!(home(&mut far.scene, TEL), TEL);
+    let body = refresh_through(&mut far, &mut carol);
+    assert!(!body.contains(ALICE), "{body}");
+    assert_eq!((far.scene.has(AL, SUBSCRIPTION), far.scene.has(ALICE, SUBSCRIPTION)), (1, 1));
+}
+
+/// A subscription at the registrar about an identity that became an alias goes on where it is until it ends there:
+/// its NOTIFYs are taken, and nothing is claimed by them.
+#[test]
+fn notifies_about_an_alias_find_their_subscription() {
+    let mut far = Far { scene: Scene::new(ASKED) };
+    far.scene.map(&[]);
+    let mut bob = Phone::watch(&mut far.scene, "bob", AL);
+    far.settle();
+    let ask = far.only_ask();
+    assert_eq!(ask.sent.request.uri, AL);
+    far.accept(&ask, 3_761);
+    // The registrar tells alice's partition first.
+    tell(&mut far.scene, ALICE, "scscf", Some(&[ALICE, AL]));
+    far.settle();
+    assert_eq!(registered(&mut far, &ask, 1, "active;expires=3761", &[ALICE, AL]), 200);
+    assert_eq!(home(&mut far.scene, AL), ALICE);
+    refresh_through(&mut far, &mut bob);
+    assert_eq!((far.scene.has(AL, SUBSCRIPTION), far.scene.has(ALICE, SUBSCRIPTION)), (0, 1));
+    let asked: Vec<String> = far.asks().into_iter().map(|ask| ask.sent.request.uri).collect();
+    assert!(asked.iter().any(|uri| uri == ALICE), "alice is watched now: {asked:?}");
+    assert_eq!(registered(&mut far, &ask, 2, "terminated;reason=noresource", &[]), 200);
+    assert_eq!(home(&mut far.scene, AL), ALICE);
+}
+
+/// As [`refresh`], where a source is asked, too.
+fn refresh_through(far: &mut Far, phone: &mut Phone) -> String {
+    assert_eq!(phone.subscribe(&mut far.scene, "").status, 200);
+    far.scene.settle();
+    let target = format!("sip:{}@192.0.2.1:5070", phone.name);
+    let notify = far.scene.notifies().into_iter().find(|notify| notify.uri == target);
+    far.settle();
+    notify.map(|notify| notify.body).unwrap_or_default()
 }
 
 /// What happens around a set.
