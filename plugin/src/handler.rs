@@ -101,6 +101,7 @@ impl Presence {
         let presentity = Presentity::of(host, &self.configuration, message)?.behind(partition);
         match message.method() {
             "PUBLISH" => publication::handle(host, &self.configuration, message, &presentity),
+            "REGISTER" => external::demand::registered(host, &self.configuration, message, &presentity),
             _ => subscription::handle(host, &self.configuration, message, &presentity),
         }
     }

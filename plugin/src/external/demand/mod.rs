@@ -18,7 +18,7 @@ mod register;
 mod walk;
 
 pub use needs::Needs;
-pub use register::register;
+pub use register::{register, registered};
 pub use walk::{KEY as WALK, begin, go_on};
 
 use super::backend;
@@ -36,8 +36,8 @@ const LOOK: u8 = b'y';
 
 /// Subscriptions looked at first.
 const FEW: u32 = 4;
-/// Subscriptions looked at then, at a time.
-const PAGE: u32 = 250;
+/// Most subscriptions looked at at a time.
+const PAGE: u32 = 256;
 /// If none of so many counts, and there are more, one of those is taken to.
 const MOST: u32 = 1_000;
 
@@ -139,7 +139,7 @@ fn is_watched(step: &mut Step<'_>, source: &Source) -> bool {
             return true;
         }
         looked += page.len() as u32;
-        limit = PAGE;
+        limit = (limit * 4).min(PAGE);
         after = Some(last.clone());
     }
     true

@@ -6,6 +6,7 @@
 
 use super::super::backend;
 use super::super::directory;
+use super::super::learning;
 use super::super::source::Source;
 use super::{Needs, look};
 use crate::configuration::Configuration;
@@ -31,15 +32,32 @@ pub fn register(
     configuration: &Configuration,
     message: &Message<'_>,
 ) -> Result<Verdict, Refusal> {
-    let mut told = configuration.external.iter().filter(|source| tells(source, message)).peekable();
-    if told.peek().is_none() {
+    if !configuration.external.iter().any(|source| tells(source, message)) {
         return Ok(Verdict::Pass);
     }
-    let Some(registered) = third_party(host, configuration, message) else { return Ok(Verdict::Pass) };
-    let partition = registered.partition();
+    match third_party(host, configuration, message) {
+        Some(presentity) => registered(host, configuration, message, &presentity),
+        None => Ok(Verdict::Pass),
+    }
+}
+
+/// As [`register`], once it is known to be a third party's, and about whom.
+///
+/// # Errors
+/// As [`register`].
+pub fn registered(
+    host: &mut dyn Host,
+    configuration: &Configuration,
+    message: &Message<'_>,
+    presentity: &Presentity<'_>,
+) -> Result<Verdict, Refusal> {
+    let mut step = Step::enter(host, configuration, presentity.partition());
+    if let Some(elsewhere) = learning::elsewhere(&mut step, presentity) {
+        return Ok(elsewhere);
+    }
     let mut sources = Vec::new();
-    for source in told {
-        if let Some(resource) = directory::resource(host, source, partition) {
+    for source in configuration.external.iter().filter(|source| tells(source, message)) {
+        if let Some(resource) = directory::resource(step.host, source, step.partition) {
             sources.push((source, resource));
         }
     }
@@ -49,7 +67,6 @@ pub fn register(
     check_require(message)?;
     let seconds = expires::expires(message).ok().flatten().unwrap_or(DEFAULT);
     let seconds = seconds.min(configuration.expires.max);
-    let mut step = Step::enter(host, configuration, partition);
     for (source, resource) in sources {
         take(&mut step, source, &resource, seconds);
     }

@@ -158,3 +158,30 @@ fn who_was_asked_for_always_may_be_so_no_longer() {
     play(&mut scene, begin + 7_200 * SECOND);
     assert_eq!(covered(&scene), 0);
 }
+
+/// Issue, scale: what pacing and the ledger cost for each of very many users.
+#[test]
+fn a_slot_costs_two_posts_and_little_room() {
+    let mut scene = Scene::new(&ALWAYS.replace("\"rate\":10}]}}", "\"rate\":1000}]}}"));
+    list(&mut scene, 0..20);
+    announce(&mut scene);
+    let (mut posts, mut durable) = (0, 0);
+    while let Some((to, _)) = scene.host.posts().first().cloned().or_else(|| {
+        let now = scene.host.time();
+        scene.host.next_timer().filter(|due| *due <= now).map(|_| (String::new(), Vec::new()))
+    }) {
+        assert!(scene.run_one());
+        if to == "source:east" {
+            posts += 1;
+            durable += scene.cost.durable_writes;
+            assert!(scene.cost.storage_calls <= 2 && scene.cost.timers == 0, "{:?}", scene.cost);
+        }
+    }
+    // One to be covered and one for a slot each; slots are reserved once.
+    assert_eq!((covered(&scene), posts, durable), (20, 40, 1));
+    let size = |partition: &str, key: &[u8]| {
+        scene.host.records(partition, key).iter().map(|(key, value)| key.len() + value.len()).sum::<usize>()
+    };
+    assert!(size("source:east", b"qb") <= 32, "{}", size("source:east", b"qb"));
+    assert!(size(&name(0), &[keys::DEMAND]) <= 16, "{}", size(&name(0), &[keys::DEMAND]));
+}

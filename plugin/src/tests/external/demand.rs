@@ -2,9 +2,11 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
+use serde_json::{Value, json};
 
-use super::stage::{SOURCES, source, subscribes};
+use super::stage::{SOURCES, contribute, source, subscribes, tuple};
 use crate::external::demand;
+use crate::external::learning;
 use crate::handler::Presence;
 use crate::keys;
 use crate::sip::message::Peer;
@@ -357,6 +359,65 @@ fn a_registration_survives_a_crash_and_outlives_watchers() {
     scene.crash(|_| false);
     scene.pass(MINUTE);
     assert_eq!(asked(&scene), Vec::<String>::new());
+}
+
+/// With `identity.learn` a registrar's word about an alias is one about its head.
+#[test]
+fn a_register_for_an_alias_is_for_its_head() {
+    const AL: &str = "sip:al@example.com";
+    let learning = r#""identity":{"learn":"registrar"},"rules""#;
+    let mut scene = Scene::new(&third_party().replace(r#""rules""#, learning));
+    let scscf = source(&scene, "scscf").clone();
+    let configuration = scene.presence.configuration().clone();
+    scene.host.begin(Some(ALICE));
+    let mut step = Step::new(&mut scene.host, &configuration, ALICE);
+    learning::told(&mut step, &scscf, &[ALICE.to_owned(), AL.to_owned()]);
+    scene.host.commit();
+    scene.settle();
+    let answer = register(&mut scene, SCSCF, AL, "Expires: 600\n", TRUSTED).unwrap();
+    assert_eq!((answer.status, scene.forwards), (200, 1));
+    assert!(covered(&scene, ALICE, "scscf") && !covered(&scene, AL, "scscf"));
+}
+
+/// The question `presentity` shows what sources outside have to do with somebody.
+#[test]
+fn a_presentity_shows_its_sources() {
+    let mut scene = Scene::new(&third_party());
+    let ask = |scene: &mut Scene| -> Value {
+        scene.host.begin(None);
+        let answer = scene.presence.on_inspect(&mut scene.host, "presentity", ALICE).unwrap();
+        assert!(scene.host.is_untouched());
+        scene.host.commit();
+        serde_json::from_str::<Value>(&answer).unwrap()["sources"].clone()
+    };
+    let idle = |name: &str, kind: &str| {
+        json!({"name": name, "kind": kind, "resource": ALICE, "wanted": false, "kept_until": null,
+            "registered_until": null, "subscription": null, "contribution": null})
+    };
+    assert_eq!(
+        ask(&mut scene),
+        json!([idle("scscf", "registrar"), idle("east", "community"), idle("west", "community")])
+    );
+    let begin = scene.host.time();
+    register(&mut scene, SCSCF, ALICE, "Expires: 600\n", TRUSTED).unwrap();
+    scene.subscribe("bob", "Expires: 0\n");
+    contribute(&mut scene, "east", &tuple("t", "there"));
+    scene.settle();
+    let sources = ask(&mut scene);
+    let subscription = json!({"resource": ALICE, "phase": "subscribing", "expires": null, "next_try": null,
+        "failures": 0, "trouble": null});
+    assert_eq!((&sources[0]["wanted"], &sources[0]["subscription"]), (&json!(true), &subscription));
+    assert_eq!(sources[0]["registered_until"], begin + 600_000);
+    assert_eq!(
+        (&sources[1]["kept_until"], &sources[1]["subscription"]),
+        (&json!(begin + MINUTE), &subscription)
+    );
+    let contribution = &sources[1]["contribution"];
+    assert_eq!(
+        (&contribution["since"], &contribution["expires"]),
+        (&json!(begin), &json!(begin + 60 * MINUTE))
+    );
+    assert!(contribution["bytes"].as_u64().is_some_and(|bytes| bytes > 50));
 }
 
 /// What happens in the property test.
