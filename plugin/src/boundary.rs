@@ -304,6 +304,8 @@ impl lifecycle::Guest for Component {
     }
 
     fn configure(json: String) -> Result<(), Vec<lifecycle::Problem>> {
+        // The host only sees that something is unreachable; this tells it where and why.
+        std::panic::set_hook(Box::new(|panic| log::write(log::Level::Error, &panic.to_string(), &[])));
         let told = |problem: crate::configuration::Problem| {
             let crate::configuration::Problem { key, message } = problem;
             lifecycle::Problem { key, message }

@@ -4,7 +4,7 @@ use crate::external::ledger;
 use crate::inspection;
 use crate::keys;
 use crate::package::Package;
-use crate::records::{READ, SCHEMA};
+use crate::schema;
 use crate::tables::TABLES;
 
 /// See `lifecycle.description` in `wit/plugin.wit`.
@@ -38,8 +38,8 @@ pub fn describe() -> Description {
     Description {
         name: "rollcall",
         version: env!("CARGO_PKG_VERSION"),
-        reads_schemas: READ,
-        writes_schema: SCHEMA as u32,
+        reads_schemas: schema::read(),
+        writes_schema: u32::from(schema::written()),
         methods: &["PUBLISH", "SUBSCRIBE", "NOTIFY", "REGISTER", "OPTIONS"],
         event_packages: Package::NAMES,
         documents: &[ledger::AUID],

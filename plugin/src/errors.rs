@@ -35,6 +35,8 @@ pub enum Refusal {
     TooBrief(u32),
     /// 481: no such subscription.
     NoDialog,
+    /// 482: it is a request of this server's own (RFC 3261 21.4.20).
+    Loop,
     /// 489 with the packages served.
     BadEvent,
     /// 500 with Retry-After: the subscription is on its way to another partition.
@@ -79,6 +81,7 @@ impl Refusal {
             Self::BadExtension(_) => Status::BAD_EXTENSION,
             Self::TooBrief(_) => Status::INTERVAL_TOO_BRIEF,
             Self::NoDialog => Status::CALL_DOES_NOT_EXIST,
+            Self::Loop => Status::LOOP_DETECTED,
             Self::BadEvent => Status::BAD_EVENT,
             Self::IdentityRules | Self::OutOfOrder | Self::Moving | Self::Failed(_) => {
                 Status::SERVER_INTERNAL_ERROR
@@ -125,7 +128,8 @@ impl Refusal {
             | Self::ConditionFailed
             | Self::TooLarge
             | Self::UnsupportedScheme
-            | Self::NoDialog => {}
+            | Self::NoDialog
+            | Self::Loop => {}
         }
         reply(status, reason, headers)
     }

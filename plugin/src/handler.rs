@@ -127,14 +127,7 @@ impl Presence {
     }
 
     /// A timer fired.
-    pub fn on_timer(
-        &self,
-        host: &mut dyn Host,
-        partition: &str,
-        name: &[u8],
-        _due: Instant,
-        _payload: &[u8],
-    ) {
+    pub fn on_timer(&self, host: &mut dyn Host, partition: &str, name: &[u8], due: Instant, _payload: &[u8]) {
         let mut step = Step::new(host, &self.configuration, partition);
         let kind = name.first().copied().unwrap_or_default();
         let id = Id::of_key(name);
@@ -147,7 +140,7 @@ impl Presence {
             (keys::UNDECIDED, ..) => watcher_info::give_up(&mut step, name),
             _ if name == keys::THROTTLE_TIMER => fanout::throttle_ended(&mut step),
             _ if name == keys::UNTIL_TIMER => aggregate::compose(&mut step, Change::Time),
-            _ if external::fired(&mut step, name) => {}
+            _ if external::fired(&mut step, name, due) => {}
             _ => step.host.log(Level::Warn, "timer of an unknown name ignored", &[("presentity", partition)]),
         }
     }

@@ -54,6 +54,7 @@ mod partial_publication;
 mod presentation;
 mod publication;
 mod relocation;
+mod schema;
 mod step;
 mod subscription;
 pub mod tables;

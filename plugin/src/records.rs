@@ -10,14 +10,8 @@ use crate::keys::Id;
 use crate::media::Format;
 use crate::package::Package;
 use crate::ports::Instant;
+use crate::schema;
 use crate::sip::dialog::Dialog;
-
-/// Number of the schema written.
-pub const SCHEMA: u8 = 3;
-
-/// Schemas that are read. In 2 the records were as they are in 3, only that there were none of sources
-/// outside; every record is written in [`SCHEMA`] when it is next written.
-pub const READ: &[u32] = &[2, SCHEMA as u32];
 
 /// A publication (RFC 3903 4.1). Its tail is the stored document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -328,7 +322,7 @@ pub fn encode_with_tail<T: Serialize>(record: &T, tail: &[u8]) -> Vec<u8> {
 #[must_use]
 pub fn encode_with_room<T: Serialize>(record: &T, tail: usize) -> Vec<u8> {
     // Room for all but subscriptions. Serialising these types into memory has no way to fail.
-    postcard::to_extend(&(SCHEMA, record), Vec::with_capacity(64 + tail)).unwrap_or_default()
+    postcard::to_extend(&(schema::written(), record), Vec::with_capacity(64 + tail)).unwrap_or_default()
 }
 
 /// A record from its bytes; none if they are damaged or of an unknown schema.
@@ -340,8 +334,8 @@ pub fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Option<T> {
 /// A record and its tail; none if the bytes are damaged or of an unknown schema.
 #[must_use]
 pub fn decode_with_tail<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Option<(T, &'a [u8])> {
-    let (schema, rest) = bytes.split_first()?;
-    if !READ.contains(&u32::from(*schema)) {
+    let (number, rest) = bytes.split_first()?;
+    if !schema::read().contains(&u32::from(*number)) {
         return None;
     }
     postcard::take_from_bytes(rest).ok()
@@ -357,7 +351,7 @@ mod tests {
         let mut bytes = encode_with_tail(&publication, b"tail");
         assert_eq!(decode_with_tail(&bytes), Some((publication, &b"tail"[..])));
         assert_eq!(decode::<Publication>(&bytes[..5]), None);
-        bytes[0] = SCHEMA + 1;
+        bytes[0] = schema::written() + 1;
         assert_eq!(decode::<Publication>(&bytes), None);
         assert_eq!(decode::<Publication>(b""), None);
     }

@@ -118,6 +118,9 @@ impl<'m> Asked<'m> {
         presentity: &Presentity<'_>,
     ) -> Result<Self, Refusal> {
         let principal = Principal::of(host, configuration, message, presentity)?;
+        if configuration.own_identities.iter().any(|own| principal.is(own)) {
+            return Err(Refusal::Loop);
+        }
         let event = Event::of(message)?;
         let package = Package::of(&event)?;
         crate::handler::check_require(message)?;

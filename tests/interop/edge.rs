@@ -50,7 +50,8 @@ impl Edge {
     }
 }
 
-fn options(edge: SocketAddr) -> Option<u16> {
+/// Asks a server whether it is there; the status of its answer.
+pub(crate) fn options(edge: SocketAddr) -> Option<u16> {
     ask(edge, "OPTIONS", "From: <sip:test@example.com>;tag=t\r\nTo: <sip:example.com>\r\n")
 }
 

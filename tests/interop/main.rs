@@ -4,13 +4,15 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod edge;
+mod external;
+mod foreign;
 mod peer;
 mod phone;
 mod ports;
 mod sipp;
 
 use edge::Edge;
-use phone::BaresipPhone;
+use phone::{BaresipPhone, Does};
 use rollcall_tests::{Config, Phone, Pidf, Server};
 use std::path::{Path, PathBuf};
 
@@ -26,9 +28,9 @@ fn a_phone_publishes_and_another_sees_it_through_an_edge_proxy() {
     let server = Server::start(Config::new());
     let edge = Edge::start(server.udp());
 
-    let bob = BaresipPhone::start(&edge, "bob", "builder", Some("alice"));
+    let bob = BaresipPhone::start(edge.address(), "bob", "builder", Does::Watch("alice"));
     bob.wait_registered();
-    let alice = BaresipPhone::start(&edge, "alice", "wonderland", None);
+    let alice = BaresipPhone::start(edge.address(), "alice", "wonderland", Does::Publish);
     alice.wait_published();
     alice.command("presence_online");
     bob.wait_sees("alice", "Online");
@@ -56,9 +58,9 @@ fn a_phone_publishes_and_another_sees_it_through_an_edge_proxy() {
 fn a_phone_goes_on_seeing_changes_after_a_crash_of_the_server() {
     let mut server = Server::start(Config::new());
     let edge = Edge::start(server.udp());
-    let bob = BaresipPhone::start(&edge, "bob", "builder", Some("alice"));
+    let bob = BaresipPhone::start(edge.address(), "bob", "builder", Does::Watch("alice"));
     bob.wait_registered();
-    let alice = BaresipPhone::start(&edge, "alice", "wonderland", None);
+    let alice = BaresipPhone::start(edge.address(), "alice", "wonderland", Does::Publish);
     alice.wait_published();
     alice.command("presence_online");
     bob.wait_sees("alice", "Online");
@@ -86,7 +88,7 @@ fn the_edge_lets_nobody_in_who_cannot_authenticate() {
          Event: presence\r\n",
     );
     assert_eq!(status, 407);
-    let intruder = BaresipPhone::start(&edge, "alice", "not her password", None);
+    let intruder = BaresipPhone::start(edge.address(), "alice", "not her password", Does::Publish);
     intruder.wait_log("the refusal", |log| log.matches("SIP/2.0 407").count() > 1);
     // The one request that got through did not come by the edge.
     let carol = Phone::udp(&server, "sip:carol@example.com");

@@ -68,6 +68,15 @@ impl Peer {
         self.log.clone()
     }
 
+    /// Sends a signal to all of its processes.
+    pub(crate) fn signal(&self, signal: Signal) {
+        killpg(self.group(), signal).unwrap();
+    }
+
+    fn group(&self) -> Pid {
+        Pid::from_raw(i32::try_from(self.child.id()).unwrap())
+    }
+
     /// Waits until something is so; fails the test with the peer's log if it does not become so.
     #[track_caller]
     pub(crate) fn wait(&mut self, what: &str, mut is_so: impl FnMut() -> bool) {
@@ -94,8 +103,7 @@ impl Peer {
 
 impl Drop for Peer {
     fn drop(&mut self) {
-        let group = Pid::from_raw(i32::try_from(self.child.id()).unwrap());
-        let _ = killpg(group, Signal::SIGKILL);
+        let _ = killpg(self.group(), Signal::SIGKILL);
         let _ = self.child.wait();
         if let Some((mut guard, stdin)) = self.guard.take() {
             let _ = guard.kill();

@@ -1,6 +1,5 @@
 //! A real phone: baresip, steered over its control port.
 
-use crate::edge::Edge;
 use crate::peer::{Peer, program, without_colours};
 use crate::ports;
 use serde_json::{Value, json};
@@ -11,6 +10,19 @@ use std::process::Command;
 use std::time::Duration;
 use tempfile::TempDir;
 
+/// What a phone does by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Does<'a> {
+    /// It registers.
+    Register,
+    /// It registers and watches somebody.
+    Watch(&'a str),
+    /// It publishes, and does not register: baresip publishes when it starts and again when its registration
+    /// succeeds, at the same time if both happen within a round trip, and then loses one of the two entity-tags,
+    /// either one.
+    Publish,
+}
+
 /// A running phone with one account.
 pub(crate) struct BaresipPhone {
     control: SocketAddr,
@@ -19,11 +31,8 @@ pub(crate) struct BaresipPhone {
 }
 
 impl BaresipPhone {
-    /// Starts the phone of `user@example.com` behind an edge proxy. A phone that watches somebody
-    /// registers and does not publish. One that publishes does not register: baresip publishes when
-    /// it starts and again when its registration succeeds, at the same time if both happen within a
-    /// round trip, and then loses one of the two entity-tags, either one.
-    pub(crate) fn start(edge: &Edge, user: &str, password: &str, watches: Option<&str>) -> Self {
+    /// Starts the phone of `user@example.com` behind an edge proxy or registrar.
+    pub(crate) fn start(proxy: SocketAddr, user: &str, password: &str, does: Does<'_>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let control = SocketAddr::from((Ipv4Addr::LOCALHOST, ports::free_pair()));
         let config = include_str!("phone.config")
@@ -32,10 +41,14 @@ impl BaresipPhone {
         let account = include_str!("phone.account")
             .replace("{user}", user)
             .replace("{password}", password)
-            .replace("{edge}", &edge.address().to_string())
-            .replace("{register}", if watches.is_some() { "600" } else { "0" })
-            .replace("{publish}", if watches.is_none() { "600" } else { "0" });
-        let contact = watches.map(|name| format!("\"{name}\" <sip:{name}@example.com>;presence=p2p\n"));
+            .replace("{edge}", &proxy.to_string())
+            .replace("{register}", if does == Does::Publish { "0" } else { "600" })
+            .replace("{publish}", if does == Does::Publish { "600" } else { "0" });
+        let watched = match does {
+            Does::Watch(name) => Some(name),
+            Does::Register | Does::Publish => None,
+        };
+        let contact = watched.map(|name| format!("\"{name}\" <sip:{name}@example.com>;presence=p2p\n"));
         for (name, text) in
             [("config", config), ("accounts", account), ("contacts", contact.unwrap_or_default())]
         {

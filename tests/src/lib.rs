@@ -10,6 +10,7 @@
 
 pub mod admin;
 pub mod check;
+pub mod cli;
 pub mod config;
 pub mod endpoint;
 pub mod load;
@@ -27,6 +28,7 @@ pub mod subscription;
 pub mod watcher_info;
 
 pub use admin::Admin;
+pub use cli::Said;
 pub use config::Config;
 pub use message::Message;
 pub use phone::{Phone, Publication};

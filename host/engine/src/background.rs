@@ -11,7 +11,7 @@ use bytes::Bytes;
 use parking_lot::{Condvar, Mutex};
 use rollcall_storage::PartitionKey;
 use std::collections::hash_map::RandomState;
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -44,6 +44,8 @@ pub(crate) enum Task {
     Resend { from: PartitionKey, sends: Vec<(u64, Bytes, Outgoing)> },
     /// The host has started after a stop without order.
     Recover(PartitionKey),
+    /// Timers of a partition that failed before are due again.
+    Resume(PartitionKey),
     /// A step is run again, or a request goes on that had to wait for a commit.
     Again(Arc<Input>, u32),
 }
@@ -52,6 +54,7 @@ impl Task {
     fn partition(&self) -> Option<&PartitionKey> {
         match self {
             Task::Fire(partition)
+            | Task::Resume(partition)
             | Task::Retry(partition)
             | Task::Outbox(partition)
             | Task::Recover(partition)
@@ -95,6 +98,10 @@ pub(crate) struct Background {
     numbers: AtomicU64,
     queued: AtomicUsize,
     stopping: AtomicBool,
+    /// Partitions with timers that have failed and are put off.
+    paused: Mutex<HashSet<PartitionKey>>,
+    /// Times that all pauses were ended.
+    hastened: AtomicU64,
 }
 
 impl Background {
@@ -107,6 +114,8 @@ impl Background {
             numbers: AtomicU64::new(0),
             queued: AtomicUsize::new(0),
             stopping: AtomicBool::new(false),
+            paused: Mutex::default(),
+            hastened: AtomicU64::new(0),
         }
     }
 
@@ -145,6 +154,20 @@ impl Background {
         if earliest {
             self.alarm.notify_one();
         }
+    }
+
+    /// Ends all pauses after failures: another component may do better, and whatever fails again
+    /// waits the shortest time first.
+    pub fn hasten(&self) {
+        self.hastened.fetch_add(1, Ordering::SeqCst);
+        self.end_pauses();
+    }
+
+    fn end_pauses(&self) {
+        let later = std::mem::take(&mut self.agenda.lock().later);
+        later.into_values().for_each(|task| self.push(task));
+        let paused = std::mem::take(&mut *self.paused.lock());
+        paused.into_iter().for_each(|partition| self.push(Task::Resume(partition)));
     }
 
     /// Partitions that wait for a timer.
@@ -211,7 +234,7 @@ impl Background {
 
     /// A worker thread.
     pub fn run_lane(&self, shared: &Arc<Shared>, lane: usize) {
-        let mut worker = Worker { shared, mailboxes: HashMap::new(), failures: HashMap::new() };
+        let mut worker = Worker { shared, mailboxes: HashMap::new(), failures: HashMap::new(), hastened: 0 };
         let lane = &self.lanes[lane];
         loop {
             let task = {
@@ -259,12 +282,15 @@ struct Worker<'a> {
     mailboxes: HashMap<PartitionKey, Mailbox>,
     /// Failures in a row, by partition.
     failures: HashMap<PartitionKey, u32>,
+    /// Times that all pauses had been ended when these failures began.
+    hastened: u64,
 }
 
 impl Worker<'_> {
     fn work(&mut self, task: Task) {
         match task {
             Task::Fire(partition) => self.fire(&partition),
+            Task::Resume(partition) => self.resume(&partition),
             Task::Deliver { from, sequence, to } => {
                 let mailbox = self.mailboxes.entry(to.clone()).or_default();
                 mailbox.posts.push_back((from, sequence));
@@ -282,16 +308,14 @@ impl Worker<'_> {
             Task::Settle { from, sequence } => {
                 if let Err(error) = self.shared.settle(&from, sequence) {
                     tracing::error!(partition = %from, %error, "a post cannot be taken off the outbox");
-                    let due = self.next_try(&from);
-                    self.shared.background.push_at(due, Task::Settle { from, sequence });
+                    self.retry(Task::Settle { from, sequence });
                 }
             }
             Task::Outbox(partition) => {
                 // Loading it does what is to be done.
                 if let Err(error) = self.shared.registry.hold(&partition, self.shared.clock.now_ms()) {
                     tracing::error!(%partition, %error, "an outbox cannot be read");
-                    let due = self.next_try(&partition);
-                    self.shared.background.push_at(due, Task::Outbox(partition));
+                    self.retry(Task::Outbox(partition));
                 }
             }
             Task::Resend { from, sends } => {
@@ -301,8 +325,7 @@ impl Worker<'_> {
             Task::Recover(partition) => {
                 let input = Arc::new(Input::Recovery { partition: partition.clone() });
                 if self.shared.step(&input, 0).is_err() {
-                    let due = self.next_try(&partition);
-                    self.shared.background.push_at(due, Task::Recover(partition));
+                    self.retry(Task::Recover(partition));
                 } else {
                     self.failures.remove(&partition);
                     self.shared.recovering.lock().remove(&partition);
@@ -329,17 +352,46 @@ impl Worker<'_> {
         let mailbox = self.mailboxes.entry(to.clone()).or_default();
         mailbox.again.push_back(post);
         if !std::mem::replace(&mut mailbox.blocked, true) {
-            let due = self.next_try(&to);
-            self.shared.background.push_at(due, Task::Retry(to));
+            self.retry(Task::Retry(to));
+        }
+    }
+
+    /// Tries again later what has just failed.
+    fn retry(&mut self, task: Task) {
+        let Some(partition) = task.partition().cloned() else { return };
+        let due = self.next_try(&partition);
+        self.shared.background.push_at(due, task);
+        self.paused_in_time();
+    }
+
+    /// What was put off while all pauses were ended must not wait either.
+    fn paused_in_time(&self) {
+        let background = &self.shared.background;
+        if background.hastened.load(Ordering::SeqCst) != self.hastened {
+            background.end_pauses();
         }
     }
 
     /// When to try again what has just failed.
     fn next_try(&mut self, partition: &PartitionKey) -> u64 {
+        let hastened = self.shared.background.hastened.load(Ordering::SeqCst);
+        if std::mem::replace(&mut self.hastened, hastened) != hastened {
+            self.failures.clear();
+        }
         let failures = self.failures.entry(partition.clone()).or_default();
         let pause = RETRY_MS.0.saturating_mul(1 << (*failures).min(10)).min(RETRY_MS.1);
         *failures += 1;
         self.shared.clock.now_ms() + pause
+    }
+
+    /// Fires timers that were put off.
+    fn resume(&mut self, partition: &PartitionKey) {
+        match self.shared.registry.hold(partition, self.shared.clock.now_ms()) {
+            Ok(mut live) => live.resume(),
+            // Firing them tells, and tries again.
+            Err(_) => {}
+        }
+        self.fire(partition);
     }
 
     fn fire(&mut self, partition: &PartitionKey) {
@@ -351,8 +403,7 @@ impl Worker<'_> {
             }
             Err(error) => {
                 tracing::error!(%partition, %error, "timers cannot be read");
-                let due = self.next_try(partition);
-                self.shared.background.push_at(due, Task::Fire(partition.clone()));
+                self.retry(Task::Fire(partition.clone()));
                 return;
             }
         };
@@ -367,7 +418,10 @@ impl Worker<'_> {
             self.failures.remove(partition);
             0
         } else {
-            self.next_try(partition)
+            let retry = self.next_try(partition);
+            self.shared.background.paused.lock().insert(partition.clone());
+            self.paused_in_time();
+            retry
         };
         match self.shared.registry.hold(partition, now) {
             Ok(mut live) => {
@@ -379,8 +433,7 @@ impl Worker<'_> {
             }
             Err(error) => {
                 tracing::error!(%partition, %error, "timers cannot be read");
-                let due = self.next_try(partition);
-                self.shared.background.push_at(due, Task::Fire(partition.clone()));
+                self.retry(Task::Fire(partition.clone()));
             }
         }
     }
@@ -415,8 +468,7 @@ impl Worker<'_> {
                 if let Some(mailbox) = self.mailboxes.get_mut(to) {
                     mailbox.blocked = true;
                 }
-                let due = self.next_try(to);
-                self.shared.background.push_at(due, Task::Retry(to.clone()));
+                self.retry(Task::Retry(to.clone()));
                 return;
             }
             self.failures.remove(to);

@@ -4,9 +4,11 @@ use crate::Digest;
 use crate::background::{Background, Task};
 use crate::clock::Clock;
 use crate::commit::Committer;
+use crate::failures::{FailedStep, Failures};
 use crate::figures::{Figures, Series};
+use crate::fit::ComponentError;
 use crate::flush::Flusher;
-use crate::generation::{ComponentError, Description, Fit, Generation, Runtime};
+use crate::generation::{Compiled, Description, Fit, Generation, Runtime};
 use crate::identity_rules::Rules;
 use crate::in_flight::InFlight;
 use crate::inspection::InspectError;
@@ -14,12 +16,15 @@ use crate::limits::EngineConfig;
 use crate::message::{Document, Edge, Outcome, Request, SendId};
 use crate::metrics::{Gauges, Metrics};
 use crate::registry::Registry;
-use crate::rehearsal::Taps;
+use crate::rehearsal::{ShadowPlace, Taps};
 use crate::resume::{META_STOP, StopNote, pending, resume};
 use crate::runner::Shared;
+use crate::schemas;
 use crate::step::input::Input;
-use crate::tables::{Former, Ledger, Renewal, TableOutcome, TableReport, TableSource, Tables};
+use crate::succession::{GenerationInfo, Succession};
+use crate::tables::{Former, Ledger, Renewal, TableReport, TableSource, Tables};
 use arc_swap::ArcSwap;
+use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
 use rollcall_storage::{Engine as Storage, PartitionKey};
 use std::collections::HashSet;
@@ -27,9 +32,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-
-/// Name of the store's note on the schemas of its records.
-const META_SCHEMAS: &str = "record-schemas";
 
 /// Why an engine does not start.
 #[derive(Debug, thiserror::Error)]
@@ -60,10 +62,8 @@ enum Duty {
 /// A running plugin. Dropped without [`Engine::stop`], it ends as in a crash: relaxed writes of
 /// the last moments are lost, and the next start recovers.
 pub struct Engine {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     threads: Mutex<Vec<(Duty, JoinHandle<()>)>>,
-    /// One swap, roll back or table reload at a time.
-    changing: Mutex<Option<Arc<Generation>>>,
     ended: Arc<AtomicBool>,
     stopped: Mutex<bool>,
     /// Every partition has been counted and, if need be, put down for recovery.
@@ -90,18 +90,19 @@ impl Engine {
             Some(rules) => Some(Arc::new(Rules::prepare(rules, &config, &metrics)?)),
             None => None,
         };
-        let schemas = read_schemas(&*storage)?;
-        let fit = Fit { configuration: &config.plugin_configuration, schemas: &schemas, rules };
+        let stored = schemas::read(&*storage)?;
+        let fit = Fit { configuration: &config.plugin_configuration, schemas: &stored, rules };
         let none = Former { own: &Tables::default(), others: &Tables::default() };
-        let (generation, renewal) = runtime.ticking(|| {
-            let generation = Generation::prepare(&runtime, &config, component, &fit)?;
+        let (mut generation, renewal) = runtime.ticking(|| {
+            let compiled = Compiled::new(&runtime, &config, component)?;
+            let generation = Generation::prepare(&runtime, &config, &compiled, &fit)?;
             let renewal = Renewal::new(&runtime, &generation, &tables, &none, &|_| true).complete()?;
             Ok::<_, ComponentError>((generation, renewal))
         })?;
         let ledger = Ledger::default();
         ledger.note(&renewal.reports, clock.now_ms());
         generation.tables.store(Arc::new(renewal.tables));
-        note_schema(&*storage, &generation.description)?;
+        schemas::note(&*storage, &generation.description)?;
         let opened = storage.opened();
         let background = Arc::new(Background::new(config.workers));
         let unresumed = pending(&*storage)?;
@@ -112,9 +113,13 @@ impl Engine {
             flusher: Flusher::default(),
             in_flight: InFlight::default(),
             metrics,
+            succession: Succession::begin(&mut generation),
             figures: Figures::default(),
             taps: Taps::default(),
+            recorder: Mutex::default(),
+            shadow: ShadowPlace::default(),
             current: ArcSwap::from_pointee(generation),
+            failures: Failures::default(),
             sources: tables,
             ledger,
             stopping: AtomicBool::new(false),
@@ -147,7 +152,6 @@ impl Engine {
         let engine = Engine {
             shared: shared.clone(),
             threads: Mutex::default(),
-            changing: Mutex::new(None),
             ended: Arc::default(),
             stopped: Mutex::new(false),
             walked: Arc::default(),
@@ -187,6 +191,7 @@ impl Engine {
                 shared.background.run_lane(shared, lane);
             })?;
         }
+        self.spawn(Duty::Work, "rollcall-trial", |shared| shared.watch_trials())?;
         let ended = self.ended.clone();
         self.spawn(Duty::Commit, "rollcall-epoch", move |shared| {
             while !ended.load(Ordering::Relaxed) {
@@ -245,28 +250,20 @@ impl Engine {
     }
 
     /// Replaces the component between two steps. Steps under way end on the old one, which is
-    /// kept for [`Engine::roll_back`].
+    /// kept for [`Engine::roll_back`]. The new one is on trial if [`EngineConfig::roll_back`] says so.
     ///
     /// # Errors
     /// If the component cannot be used; the running one goes on.
     pub fn swap(&self, component: &[u8]) -> Result<Description, ComponentError> {
-        let mut previous = self.changing.lock();
-        let shared = &self.shared;
-        let schemas = read_schemas(&*shared.storage)?;
-        let current = shared.current.load_full();
-        let fit = Fit {
-            configuration: &shared.config.plugin_configuration,
-            schemas: &schemas,
-            rules: current.rules.clone(),
-        };
-        let generation = Generation::prepare(&shared.runtime, &shared.config, component, &fit)?;
-        shared.fill(&generation, &current)?;
-        let description = generation.description.clone();
-        note_schema(&*shared.storage, &description)?;
-        tracing::info!(name = description.name, version = description.version,
-            digest = %generation.digest, "component swapped");
-        *previous = Some(shared.current.swap(Arc::new(generation)));
-        Ok(description)
+        self.shared.swap(component)
+    }
+
+    /// Whether a component could be swapped in now: all that [`Engine::swap`] does but the swap.
+    ///
+    /// # Errors
+    /// If it cannot be used.
+    pub fn check(&self, component: &[u8]) -> Result<Description, ComponentError> {
+        self.shared.check(component)
     }
 
     /// Replaces the site's own identity rules, or takes them away, between two steps: the tables are built
@@ -279,25 +276,7 @@ impl Engine {
     /// # Errors
     /// If they cannot be used, or a table cannot be built with them; all stays as it was.
     pub fn swap_identity_rules(&self, rules: Option<&[u8]>) -> Result<Option<Digest>, ComponentError> {
-        let mut previous = self.changing.lock();
-        let shared = &self.shared;
-        let current = shared.current.load_full();
-        let digest = rules.map(Digest::of);
-        if digest == current.rules.as_ref().map(|rules| rules.digest) {
-            return Ok(digest);
-        }
-        let rules = match rules {
-            Some(rules) => Some(Arc::new(Rules::prepare(rules, &shared.config, &shared.metrics)?)),
-            None => None,
-        };
-        let generation = current.with_rules(&shared.runtime, rules)?;
-        shared.fill(&generation, &current)?;
-        match &digest {
-            Some(digest) => tracing::info!(%digest, "identity rules swapped"),
-            None => tracing::info!("identity rules taken away"),
-        }
-        *previous = Some(shared.current.swap(Arc::new(generation)));
-        Ok(digest)
+        self.shared.swap_identity_rules(rules)
     }
 
     /// Digest of the site's own identity rules, if there are any.
@@ -305,33 +284,21 @@ impl Engine {
         self.shared.current.load().rules.as_ref().map(|rules| rules.digest)
     }
 
-    /// Goes back to the component before the last swap; none if there was no swap. Its tables are built
-    /// anew first; one whose source is broken stays as that component had it.
+    /// Goes back to the component before the last swap; none if there was no swap, or if the engine has gone
+    /// back by itself since. Its tables are built anew first; one whose source is broken stays as that component
+    /// had it. Once more undoes that. Neither begins a trial.
     ///
     /// # Errors
     /// If the store holds records that the earlier component cannot read.
     pub fn roll_back(&self) -> Result<Option<Description>, ComponentError> {
-        let mut previous = self.changing.lock();
-        let Some(earlier) = previous.clone() else { return Ok(None) };
-        let schemas = read_schemas(&*self.shared.storage)?;
-        let reads = &earlier.description.reads_schemas;
-        if let Some(stored) = schemas.iter().find(|stored| !reads.contains(stored)) {
-            return Err(ComponentError::Schema { stored: *stored, reads: reads.clone() });
-        }
-        note_schema(&*self.shared.storage, &earlier.description)?;
-        let (own, others) = (earlier.tables.load_full(), self.shared.current.load().tables.load_full());
-        let renewal = self.shared.renew(&earlier, &Former { own: &own, others: &others }, &|_| true);
-        for report in &renewal.reports {
-            if let TableOutcome::Kept(problems) = &report.outcome {
-                tracing::warn!(table = report.table, %problems, "a table stays as it was before the swap");
-            }
-        }
-        earlier.tables.store(Arc::new(renewal.tables));
-        let description = earlier.description.clone();
-        tracing::info!(name = description.name, version = description.version,
-            digest = %earlier.digest, "component rolled back");
-        *previous = Some(self.shared.current.swap(earlier));
-        Ok(Some(description))
+        self.shared.roll_back()
+    }
+
+    /// Has a function called whenever another generation is in force: after a swap of the component or of the
+    /// identity rules, a roll back, or when the engine goes back by itself. Before the next change is possible, so
+    /// it must not make one; it may hand in documents. One function at a time.
+    pub fn on_change(&self, told: impl Fn() + Send + Sync + 'static) {
+        self.shared.succession.on_change(Arc::new(told));
     }
 
     /// Reads the sources of all tables and puts the new tables in force, all at once. A table whose source
@@ -346,13 +313,24 @@ impl Engine {
     /// As [`Engine::reload_tables`], for the tables that are wanted by name and those whose building looks
     /// into one that is replaced.
     pub fn reload_some_tables(&self, wanted: impl Fn(&str) -> bool) -> Vec<TableReport> {
-        let _one_at_a_time = self.changing.lock();
-        let generation = self.shared.current.load_full();
-        let own = generation.tables.load_full();
-        let former = Former { own: &own, others: &Tables::default() };
-        let renewal = self.shared.renew(&generation, &former, &wanted);
-        generation.tables.store(Arc::new(renewal.tables));
-        renewal.reports
+        self.shared.reload_tables(&wanted)
+    }
+
+    /// The generations that are kept, the running one first, and the last ones that the engine has gone back
+    /// from by itself.
+    pub fn generations(&self) -> Vec<GenerationInfo> {
+        self.shared.generations()
+    }
+
+    /// Steps that failed lately, of the last generations, the latest first: those that failed for the same
+    /// cause in the same place are one.
+    pub fn failures(&self) -> Vec<FailedStep> {
+        self.shared.failures.all()
+    }
+
+    /// The recording of the first of these steps.
+    pub fn failed_step(&self, id: u64) -> Option<Bytes> {
+        self.shared.failures.recording(id)
     }
 
     /// What the running component is.
@@ -420,6 +398,7 @@ impl Engine {
         }
         // Whoever might still write has to be done before the last flush.
         shared.background.stop();
+        shared.succession.stop();
         self.join(Duty::Work);
         *shared.closed.write() = true;
         shared.flusher.stop();
@@ -469,7 +448,13 @@ impl Engine {
 
     /// Ends all threads.
     fn end(&self) {
+        // Its thread ends by itself: nobody waits for whoever reads the recording.
+        if let Some(recorder) = &*self.shared.recorder.lock() {
+            recorder.end(true);
+        }
+        self.shared.end_shadow();
         self.shared.background.stop();
+        self.shared.succession.stop();
         self.join(Duty::Work);
         self.shared.flusher.stop();
         self.join(Duty::Flush);
@@ -484,20 +469,4 @@ impl Drop for Engine {
         self.shared.stopping.store(true, Ordering::SeqCst);
         self.end();
     }
-}
-
-fn read_schemas(storage: &dyn Storage) -> Result<Vec<u32>, rollcall_storage::Error> {
-    let stored = storage.get_meta(META_SCHEMAS)?;
-    let corrupt = || rollcall_storage::Error::Corrupt("the note on record schemas");
-    stored.map_or(Ok(Vec::new()), |bytes| postcard::from_bytes(&bytes).map_err(|_| corrupt()))
-}
-
-/// Notes, before the component's first step, that the store may hold records of its schema.
-fn note_schema(storage: &dyn Storage, description: &Description) -> Result<(), rollcall_storage::Error> {
-    let mut schemas = read_schemas(storage)?;
-    if !schemas.contains(&description.writes_schema) {
-        schemas.push(description.writes_schema);
-        storage.put_meta(META_SCHEMAS, &postcard::to_extend(&schemas, Vec::new()).unwrap_or_default())?;
-    }
-    Ok(())
 }

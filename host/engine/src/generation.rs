@@ -7,12 +7,13 @@
 use crate::bindings::exports::rollcall::plugin::lifecycle as wit;
 use crate::bindings::{Plugin, PluginPre};
 use crate::compiled::{self, Digest};
+use crate::fit::{self, ComponentError};
 use crate::identity_rules::Rules;
 use crate::limits::{EngineConfig, StepLimits};
 use crate::memory::Memory;
 use crate::metrics::Metrics;
 use crate::step::imports::StepState;
-use crate::tables::{BrokenTable, Building, Tables};
+use crate::tables::{Building, Tables};
 use arc_swap::ArcSwap;
 use parking_lot::{Condvar, Mutex};
 use std::sync::Arc;
@@ -22,60 +23,6 @@ use wasmtime::component::{HasSelf, Linker};
 use wasmtime::{Engine as Wasmtime, InstanceAllocationStrategy, PoolingAllocationConfig, Store};
 
 pub use wit::Description;
-
-/// What every import of a component must begin with.
-const PACKAGE: &str = "rollcall:plugin/";
-
-/// Why a component cannot be used. The text tells an operator what to do about it.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ComponentError {
-    /// The bytes are no component, or one that wasmtime cannot compile.
-    #[error("not a usable component: {0}")]
-    Invalid(String),
-    /// It imports something that the host does not give.
-    #[error("the component imports {}, which this host does not offer", .0.join(", "))]
-    Imports(Vec<String>),
-    /// It exports or imports the package in another version, or with other types.
-    #[error("the component does not fit this host's plugin interface: {0}")]
-    Interface(String),
-    /// It trapped while it was asked what it is or handed its configuration.
-    #[error("the component failed in {call}: {cause}")]
-    Trapped {
-        /// The lifecycle call.
-        call: &'static str,
-        /// What happened.
-        cause: String,
-    },
-    /// It does not take its configuration: every problem, as key and message.
-    #[error("the component refuses its configuration: {}", describe(.0))]
-    Configuration(Vec<(String, String)>),
-    /// The store holds records that it cannot read.
-    #[error("the store holds records of schema {stored}; the component reads {reads:?}")]
-    Schema {
-        /// A schema in the store.
-        stored: u32,
-        /// What the component reads.
-        reads: Vec<u32>,
-    },
-    /// Tables cannot be built: each of them, with what is wrong with its source.
-    #[error("{}", tables(.0))]
-    Tables(Vec<BrokenTable>),
-    /// The site's own identity rules cannot be used.
-    #[error("the identity rules: {0}")]
-    IdentityRules(Box<ComponentError>),
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] rollcall_storage::Error),
-}
-
-fn describe(problems: &[(String, String)]) -> String {
-    problems.iter().map(|(key, message)| format!("{key}: {message}")).collect::<Vec<_>>().join("; ")
-}
-
-fn tables(broken: &[BrokenTable]) -> String {
-    broken.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
-}
 
 /// wasmtime, set up once for all generations.
 pub(crate) struct Runtime {
@@ -170,10 +117,20 @@ impl Instance {
 struct Pool {
     idle: Vec<Instance>,
     alive: usize,
+    /// Whether an instance is kept after its step.
+    keep: bool,
+}
+
+impl Pool {
+    fn new(idle: Vec<Instance>) -> Mutex<Pool> {
+        Mutex::new(Pool { alive: idle.len(), idle, keep: true })
+    }
 }
 
 /// One component, ready to be used.
 pub(crate) struct Generation {
+    /// Counts from 1 at the start of the engine; 0 until it has been put in force.
+    pub number: u64,
     pub digest: Digest,
     pub description: Description,
     pub tables: ArcSwap<Tables>,
@@ -186,6 +143,12 @@ pub(crate) struct Generation {
     most: usize,
 }
 
+/// A component that has been compiled and imports and exports what it should.
+pub(crate) struct Compiled {
+    digest: Digest,
+    pre: PluginPre<StepState>,
+}
+
 /// What a component has to fit to.
 pub(crate) struct Fit<'a> {
     pub configuration: &'a str,
@@ -195,49 +158,53 @@ pub(crate) struct Fit<'a> {
     pub rules: Option<Arc<Rules>>,
 }
 
-impl Generation {
-    /// Compiles and checks a component: imports, interface, configuration, schemas. It has no tables yet.
-    pub fn prepare(
-        runtime: &Runtime,
-        config: &EngineConfig,
-        bytes: &[u8],
-        fit: &Fit<'_>,
-    ) -> Result<Generation, ComponentError> {
+impl Compiled {
+    /// Compiles a component, which takes seconds where it was not compiled before, and checks its interface.
+    pub fn new(runtime: &Runtime, config: &EngineConfig, bytes: &[u8]) -> Result<Compiled, ComponentError> {
         let digest = Digest::of(bytes);
-        let invalid = |error: wasmtime::Error| ComponentError::Invalid(format!("{error:#}"));
+        fit::form(bytes)?;
         let component = compiled::component(&runtime.engine, bytes, digest, config.compiled.as_deref())
-            .map_err(invalid)?;
-        let strangers: Vec<String> = component
-            .component_type()
-            .imports(&runtime.engine)
-            .map(|(name, _)| name.to_owned())
-            .filter(|name| !name.starts_with(PACKAGE))
-            .collect();
-        if !strangers.is_empty() {
-            return Err(ComponentError::Imports(strangers));
-        }
+            .map_err(|error| ComponentError::Invalid(format!("{error:#}")))?;
+        fit::interface(&component.component_type(), &runtime.engine)?;
         let interface = |error: wasmtime::Error| ComponentError::Interface(format!("{error:#}"));
         let pre = runtime.linker.instantiate_pre(&component).map_err(interface)?;
         let pre = PluginPre::new(pre).map_err(interface)?;
+        Ok(Compiled { digest, pre })
+    }
+}
+
+impl Generation {
+    /// Checks a component: does it read the store, does it take its configuration? It has no tables yet.
+    pub fn prepare(
+        runtime: &Runtime,
+        config: &EngineConfig,
+        compiled: &Compiled,
+        fit: &Fit<'_>,
+    ) -> Result<Generation, ComponentError> {
+        let pre = compiled.pre.clone();
         let rules = fit.rules.clone();
-        let mut canary = instantiate(runtime, &pre, rules.clone()).map_err(trapped("instantiation"))?;
+        let mut canary = instantiate(runtime, &pre, rules.clone()).map_err(|error| {
+            // Types of exports are looked at only now.
+            match error.is::<wasmtime::Trap>() {
+                true => trapped("instantiation")(error),
+                false => ComponentError::Interface(format!("{error:#}")),
+            }
+        })?;
         canary.arm(runtime);
         let lifecycle = canary.plugin.rollcall_plugin_lifecycle();
         let description = lifecycle.call_describe(&mut canary.store).map_err(trapped("describe"))?;
-        let unreadable = fit.schemas.iter().find(|stored| !description.reads_schemas.contains(stored));
-        if let Some(stored) = unreadable {
-            let reads = description.reads_schemas.clone();
-            return Err(ComponentError::Schema { stored: *stored, reads });
-        }
-        configure(runtime, &mut canary, fit.configuration)?;
+        let found =
+            [fit::schemas(&description, fit.schemas), configure(runtime, &mut canary, fit.configuration)];
+        ComponentError::all(found.into_iter().filter_map(Result::err))?;
         Ok(Generation {
-            digest,
+            number: 0,
+            digest: compiled.digest,
             description,
             tables: ArcSwap::default(),
             rules,
             configuration: fit.configuration.to_owned(),
             pre,
-            pool: Mutex::new(Pool { idle: vec![canary], alive: 1 }),
+            pool: Pool::new(vec![canary]),
             freed: Condvar::new(),
             most: config.instances.max(1),
         })
@@ -250,17 +217,19 @@ impl Generation {
         rules: Option<Arc<Rules>>,
     ) -> Result<Generation, ComponentError> {
         let generation = Generation {
+            number: 0,
             digest: self.digest,
             description: self.description.clone(),
             tables: ArcSwap::default(),
             rules,
             configuration: self.configuration.clone(),
             pre: self.pre.clone(),
-            pool: Mutex::new(Pool { idle: Vec::new(), alive: 1 }),
+            pool: Pool::new(Vec::new()),
             freed: Condvar::new(),
             most: self.most,
         };
         let first = generation.instance(runtime)?;
+        generation.pool.lock().alive += 1;
         generation.give(first);
         Ok(generation)
     }
@@ -296,6 +265,11 @@ impl Generation {
         Ok(instance)
     }
 
+    /// An instance apart from those for steps.
+    pub fn apart(&self, runtime: &Runtime) -> Result<Instance, ComponentError> {
+        self.instance(runtime)
+    }
+
     /// Takes an instance back after a step that went well.
     pub fn give(&self, instance: Instance) {
         // One that has grown far keeps what it does not need; a fresh one costs little.
@@ -304,14 +278,53 @@ impl Generation {
             self.lose();
             return;
         }
-        self.pool.lock().idle.push(instance);
+        let mut pool = self.pool.lock();
+        if pool.keep {
+            pool.idle.push(instance);
+        } else {
+            pool.alive -= 1;
+        }
+        drop(pool);
         self.freed.notify_one();
+    }
+
+    /// Gives the memory of all instances back, those in use when their steps end: another generation
+    /// is in force.
+    pub fn rest(&self) {
+        let mut pool = self.pool.lock();
+        pool.keep = false;
+        let idle = std::mem::take(&mut pool.idle);
+        pool.alive -= idle.len();
+        drop(pool);
+        drop(idle);
+        self.freed.notify_all();
+    }
+
+    /// Makes as many instances as another generation has, so that no step has to wait for one to be made
+    /// when it takes over. Those that cannot be made now are made when they are needed.
+    pub fn warm(&self, runtime: &Runtime, other: &Generation) {
+        let wanted = other.pool.lock().alive.min(self.most);
+        while self.pool.lock().alive < wanted {
+            let Ok(instance) = self.instance(runtime) else { return };
+            self.pool.lock().alive += 1;
+            self.give(instance);
+        }
+    }
+
+    /// Keeps instances again: it is about to be in force.
+    pub fn wake(&self) {
+        self.pool.lock().keep = true;
     }
 
     /// Forgets an instance that must not be used again.
     pub fn lose(&self) {
         self.pool.lock().alive -= 1;
         self.freed.notify_one();
+    }
+
+    /// What it was configured with.
+    pub fn configuration(&self) -> &str {
+        &self.configuration
     }
 
     pub fn idle(&self) -> usize {

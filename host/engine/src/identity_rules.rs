@@ -8,7 +8,7 @@ use crate::bindings::rollcall::plugin::identity::Failure;
 use crate::bindings::rules::exports::rollcall::plugin::identity as wit;
 use crate::bindings::rules::{IdentityRules, IdentityRulesPre};
 use crate::compiled::{self, Digest};
-use crate::generation::ComponentError;
+use crate::fit::ComponentError;
 use crate::limits::{EngineConfig, IdentityLimits};
 use crate::memory::Memory;
 use crate::metrics::{IdentityCounts, Metrics};
@@ -113,6 +113,14 @@ impl Rules {
         })?;
         rules.give(canary);
         Ok(rules)
+    }
+
+    /// Asks the component, if there is one.
+    pub fn ask_any(rules: Option<&Rules>, question: Question<'_>) -> Result<String, Failure> {
+        match rules {
+            Some(rules) => rules.ask(question),
+            None => Err(Failure::Broken("no such component".into())),
+        }
     }
 
     /// Asks the component.

@@ -15,7 +15,10 @@ mod clock;
 mod commit;
 mod compiled;
 mod engine;
+mod failures;
+mod fault;
 mod figures;
+mod fit;
 mod flush;
 mod generation;
 mod identity_rules;
@@ -30,25 +33,41 @@ mod partition;
 mod registry;
 mod rehearsal;
 mod resume;
+mod retrace;
 mod runner;
+mod schemas;
 mod step;
+mod succession;
 mod tables;
+mod trial;
 
 pub use clock::{Clock, HostClock};
 pub use compiled::Digest;
 pub use engine::{Engine, StartError};
+pub use failures::FailedStep;
+pub use fault::Cause;
 pub use figures::{Series, Value};
-pub use generation::{ComponentError, Description};
+pub use fit::ComponentError;
+pub use generation::Description;
 pub use inspection::InspectError;
 pub use limits::{EngineConfig, IdentityLimits, StepLimits};
 pub use message::{
     Answer, Document, Edge, Failure, Header, Outcome, Outgoing, Peer, Reply, Request, Response, SendId, Span,
     Transport,
 };
-pub use metrics::{ByKind, Counter, GROUP_BOUNDS, Gauges, Histogram, IdentityCounts, Metrics, TIME_BOUNDS};
-pub use rehearsal::Trace;
+pub use metrics::{
+    ByKind, Counter, GROUP_BOUNDS, Gauges, Histogram, IdentityCounts, Metrics, RecordCounts, ShadowCounts,
+    TIME_BOUNDS,
+};
+pub use rehearsal::{
+    Beginning, Change, Contents, Ending, Example, Group, Item, PromoteError, RecordError, RecordOptions,
+    RecordedComponent, Recording, RecordingError, Replay, ReplayError, ReplayOptions, Report, ShadowStatus,
+    Trace, Why, contents, replay,
+};
 pub use step::input::Kind;
+pub use succession::{GenerationInfo, GenerationState};
 pub use tables::{
     BrokenTable, Conflict, Problems, RowSink, Table, TableBuilder, TableGauges, TableOutcome, TableProblem,
     TableReport, TableSource,
 };
+pub use trial::RollBack;

@@ -3,6 +3,7 @@
 //! Invariant: whatever a component does, a step ends within its deadline and stages no
 //! more than these limits allow.
 
+use crate::trial::RollBack;
 use bytes::Bytes;
 use std::time::Duration;
 
@@ -92,6 +93,8 @@ pub struct EngineConfig {
     pub pending_commits: usize,
     /// Times that a step is run again after a conflict.
     pub conflict_retries: u32,
+    /// When to go back to the former component by itself; none for never.
+    pub roll_back: Option<RollBack>,
     /// Folder for compiled components, by digest; none compiles at each start.
     pub compiled: Option<std::path::PathBuf>,
 }
@@ -110,6 +113,7 @@ impl Default for EngineConfig {
             live_bytes: 512 << 20,
             pending_commits: 20_000,
             conflict_retries: 8,
+            roll_back: Some(RollBack::default()),
             compiled: None,
         }
     }

@@ -93,6 +93,32 @@ pub struct IdentityCounts {
     pub failures: Counter,
 }
 
+/// What came of recordings.
+#[derive(Default)]
+pub struct RecordCounts {
+    /// Steps in them.
+    pub written: Counter,
+    /// Steps left out because they came too fast.
+    pub left_out: Counter,
+    /// Bytes.
+    pub bytes: Counter,
+}
+
+/// What came of the steps that a shadow was to run.
+#[derive(Default)]
+pub struct ShadowCounts {
+    /// Steps that were the same.
+    pub same: Counter,
+    /// Steps that differ.
+    pub differs: Counter,
+    /// Steps that failed, and had not the first time.
+    pub failed: Counter,
+    /// Steps that came too fast.
+    pub skipped: Counter,
+    /// Processor time of shadows, in nanoseconds.
+    pub cpu: Counter,
+}
+
 /// Everything that the engine counts.
 pub struct Metrics {
     /// Steps that ended well.
@@ -105,6 +131,14 @@ pub struct Metrics {
     pub deadlines: Counter,
     /// Steps ended by another limit.
     pub limits: Counter,
+    /// Steps whose verdict could not be honoured.
+    pub verdicts: Counter,
+    /// Times that the engine went back to an earlier component by command.
+    pub roll_backs: Counter,
+    /// Times that it did so by itself, because the new one had lost its trial.
+    pub withdrawals: Counter,
+    /// Times that it should have, but the earlier component could not be used any more.
+    pub roll_backs_refused: Counter,
     /// Steps that were run again because another writer had changed the partition.
     pub conflicts: Counter,
     /// Requests refused because too much work waited.
@@ -125,6 +159,10 @@ pub struct Metrics {
     pub instances: Counter,
     /// Calls of the site's own identity rules.
     pub identity: Arc<IdentityCounts>,
+    /// Recordings; counted when one has ended.
+    pub recording: RecordCounts,
+    /// Shadows.
+    pub shadow: Arc<ShadowCounts>,
 }
 
 impl Metrics {
@@ -135,6 +173,10 @@ impl Metrics {
             traps: Counter::default(),
             deadlines: Counter::default(),
             limits: Counter::default(),
+            verdicts: Counter::default(),
+            roll_backs: Counter::default(),
+            withdrawals: Counter::default(),
+            roll_backs_refused: Counter::default(),
             conflicts: Counter::default(),
             busy: Counter::default(),
             commits: Counter::default(),
@@ -145,6 +187,8 @@ impl Metrics {
             group_size: Histogram::new(&GROUP_BOUNDS),
             instances: Counter::default(),
             identity: Arc::default(),
+            recording: RecordCounts::default(),
+            shadow: Arc::default(),
         }
     }
 }

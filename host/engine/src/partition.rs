@@ -186,6 +186,11 @@ impl Live {
         }
     }
 
+    /// Puts no timer off any more.
+    pub fn resume(&mut self) {
+        self.paused.clear();
+    }
+
     /// An outbox entry, if it is still there.
     pub fn outbox_entry(&self, sequence: u64) -> Option<&Bytes> {
         self.outbox.get(&sequence)

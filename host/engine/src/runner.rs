@@ -6,20 +6,25 @@
 use crate::background::{Background, Task};
 use crate::clock::Clock;
 use crate::commit::{Committer, Effects, Work};
+use crate::failures::{self, Failures};
+use crate::fault::{Cause, Fault};
 use crate::figures::Figures;
 use crate::flush::Flusher;
-use crate::generation::{ComponentError, Generation, Runtime};
+use crate::generation::{Generation, Runtime};
 use crate::in_flight::{InFlight, Waiting};
 use crate::inspection::{self, InspectError};
 use crate::limits::EngineConfig;
 use crate::message::{Answer, Edge, Outgoing, SendId};
 use crate::metrics::Metrics;
 use crate::registry::{Held, Registry};
-use crate::rehearsal::{Ended, Fault, FaultKind, Taps};
-use crate::step::imports::{Step, StepError};
+use crate::rehearsal::{self, Ended, Recorder, ShadowPlace, Taps};
+use crate::retrace::Retraced;
+use crate::step::current::Step;
+use crate::step::imports::StepError;
 use crate::step::input::{Input, Kind, Returned};
 use crate::step::stage::Stage;
-use crate::tables::{Former, Ledger, Renewal, TableSource, Tables};
+use crate::succession::Succession;
+use crate::tables::{Ledger, TableSource};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
@@ -35,6 +40,14 @@ const PAUSE_MS: u64 = 5_000;
 /// A step failed and left nothing behind; the log has said why.
 #[derive(Debug)]
 pub(crate) struct Failed;
+
+/// A step under way: of which generation, with which input, under which number.
+#[derive(Clone, Copy)]
+pub(crate) struct Occasion<'a> {
+    pub generation: &'a Arc<Generation>,
+    pub input: &'a Arc<Input>,
+    pub number: u64,
+}
 
 /// What all threads of the engine share.
 pub(crate) struct Shared {
@@ -53,7 +66,12 @@ pub(crate) struct Shared {
     pub figures: Figures,
     /// Who is handed the traces of steps.
     pub taps: Taps,
+    /// The recording under way.
+    pub recorder: Mutex<Option<Arc<Recorder>>>,
+    pub shadow: ShadowPlace,
     pub current: ArcSwap<Generation>,
+    pub succession: Succession,
+    pub failures: Failures,
     pub sources: Vec<(String, Arc<dyn TableSource>)>,
     pub ledger: Ledger,
     /// Requests are refused: the engine stops.
@@ -108,21 +126,22 @@ impl Shared {
         number: u64,
     ) -> Result<Option<Arc<Input>>, Failed> {
         let generation = self.current.load_full();
+        let occasion = Occasion { generation: &generation, input, number };
         // The instance first, then the partition, in every step: who waits for an instance must not
         // keep the partition that its holder waits for.
-        let mut instance = generation.take(&self.runtime, &self.metrics).map_err(|error| {
-            tracing::error!(%error, "no instance of the component can be made");
-            Failed
-        })?;
+        let mut instance = generation
+            .take(&self.runtime, &self.metrics)
+            .map_err(|error| self.failed(&occasion, &Fault::new(Cause::Instance, error), None))?;
         let now = input.hop().map_or_else(|| self.clock.now_ms(), |hop| hop.now);
         let mut step = Step::new(self.clone(), generation.tables.load_full(), number, now);
-        step.capture = self.taps.begin();
         let timer = match self.begin(&mut step, input) {
             Ok(Some(timer)) => timer,
             nothing => {
                 drop(step);
                 generation.give(instance);
-                return nothing.map(|_| None).map_err(|error| self.log_failure(input, number, &error));
+                return nothing
+                    .map(|_| None)
+                    .map_err(|error| self.failed(&occasion, &Fault::of_begin(&error), None));
             }
         };
         instance.store.data_mut().step = Some(step);
@@ -132,8 +151,8 @@ impl Shared {
         let called = input.call(&instance.plugin, &mut instance.store, timer.as_ref());
         let took = started.elapsed();
         let step = instance.store.data_mut().step.take();
-        let captured = |step: &mut Step, end: Result<&Returned, Fault>| {
-            let Some(capture) = step.capture.take() else { return };
+        let captured = |step: &mut Step, end: Result<&Returned, rehearsal::Fault>| {
+            let Some(capture) = step.captured() else { return };
             let (partition, timer) = (step.live().map(|live| &live.key), timer.as_ref());
             let (now, epoch) = (step.now, self.epoch());
             let end = end.map(|returned| (&step.stage, returned));
@@ -143,27 +162,25 @@ impl Shared {
             (Ok(returned), Some(mut step)) => {
                 captured(&mut step, Ok(&returned));
                 generation.give(instance);
-                self.commit(input, attempt, returned, step, spent + took)
+                self.commit(&occasion, attempt, returned, step, spent + took)
             }
-            (called, step) => {
+            (called, mut step) => {
                 let memory = instance.store.data().memory.refused;
-                let error = called.err().unwrap_or_else(|| StepError::NoStep.into());
-                let fault = fault(memory, &error);
-                if let Some(mut step) = step {
-                    captured(&mut step, Err(fault.clone()));
-                    // The partition must be free before anything else happens.
-                    drop(step);
-                }
                 drop(instance);
                 generation.lose();
-                Err(self.count_failure(input, number, &fault))
+                let error = called.err().unwrap_or_else(|| StepError::NoStep.into());
+                let fault = Fault::of_call(&error, memory);
+                if let Some(step) = &mut step {
+                    captured(step, Err(fault.in_trace()));
+                }
+                Err(self.failed(&occasion, &fault, step))
             }
         }
     }
 
     /// Binds a step to its partition and stages what its input consumes. Gives the timer that
     /// fires, if that is the input; nothing if there is nothing to do any more.
-    fn begin(
+    pub fn begin(
         &self,
         step: &mut Step,
         input: &Input,
@@ -203,33 +220,53 @@ impl Shared {
         }
     }
 
-    fn log_failure(&self, input: &Input, number: u64, error: &dyn std::fmt::Display) -> Failed {
-        let partition = input.partition().map(PartitionKey::as_str);
-        tracing::error!(step = number, kind = input.kind().name(), partition, %error, "a step failed");
-        Failed
-    }
-
-    fn count_failure(&self, input: &Input, number: u64, fault: &Fault) -> Failed {
-        match fault.kind {
-            FaultKind::Trap => self.metrics.traps.add(1),
-            FaultKind::Deadline => self.metrics.deadlines.add(1),
-            FaultKind::Limit => self.metrics.limits.add(1),
+    /// Counts, tells and keeps a failed step. Its partition is free when this returns.
+    fn failed(self: &Arc<Self>, occasion: &Occasion<'_>, fault: &Fault, step: Option<Step>) -> Failed {
+        let Occasion { generation, input, number } = *occasion;
+        match fault.cause {
+            Cause::Deadline => self.metrics.deadlines.add(1),
+            Cause::Memory | Cause::Limit => self.metrics.limits.add(1),
+            Cause::Trap | Cause::Instance => self.metrics.traps.add(1),
+            Cause::Verdict => self.metrics.verdicts.add(1),
+            Cause::Store => {}
         }
-        self.log_failure(input, number, &fault.text)
+        let live = step.as_ref().and_then(Step::live);
+        let entered = live.map(|live| live.key.clone());
+        let partition = entered.as_ref().or(input.partition()).map(PartitionKey::as_str);
+        let place = fault.place();
+        tracing::error!(step = number, kind = input.kind().name(), partition, place, error = %fault, "a step failed");
+        let now = self.clock.now_ms();
+        if fault.cause != Cause::Store {
+            self.succession.note_failure(generation.number, now);
+        }
+        let noted = failures::Occasion {
+            step: number,
+            kind: input.kind(),
+            partition,
+            summary: &|| input.summary(),
+            log: step.as_ref().map(|step| step.errors.clone()).unwrap_or_default(),
+            now,
+        };
+        let worth_recording = self.failures.note(generation, fault, noted);
+        if let (Some(id), Some(step)) = (worth_recording, step)
+            && let Some(Retraced { trace, again }) = self.retrace(occasion, fault, step)
+        {
+            self.failures.record(id, rehearsal::one(&trace, generation).into(), again);
+        }
+        Failed
     }
 
     /// Commits a step whose handler has returned, and lets its effects go when they may. `spent` is the
     /// time that the component has taken for its input.
     fn commit(
         self: &Arc<Self>,
-        input: &Arc<Input>,
+        occasion: &Occasion<'_>,
         attempt: u32,
         returned: Returned,
         step: Step,
         spent: Duration,
     ) -> Result<Option<Arc<Input>>, Failed> {
-        let number = step.number;
-        let (held, mut stage, now) = step.finish();
+        let input = occasion.input;
         let idle = match &returned {
             Returned::Answer(Answer::Pass) => Some("passes a request"),
             Returned::Forward(_) => Some("forwards a request"),
@@ -237,24 +274,24 @@ impl Shared {
             _ => None,
         };
         if let Some(what) = idle
-            && !stage.is_empty()
+            && !step.stage.is_empty()
         {
-            drop(held);
-            let error = format!("the component {what} and stages effects");
-            return Err(self.log_failure(input, number, &error));
+            let fault = Fault::new(Cause::Verdict, format_args!("the component {what} and stages effects"));
+            return Err(self.failed(occasion, &fault, Some(step)));
         }
-        let mut effects = Effects { figures: std::mem::take(&mut stage.figures), ..Effects::default() };
+        let mut effects = Effects::default();
         match returned {
-            Returned::Forward(to) => match input.forwarded(to, now, spent) {
+            Returned::Forward(to) => match input.forwarded(to, step.now, spent) {
                 Some(next) => effects.forwarded = Some(Arc::new(next)),
                 None => {
-                    drop(held);
-                    self.metrics.limits.add(1);
-                    return Err(self.log_failure(input, number, &"the request is forwarded too often"));
+                    let fault = Fault::new(Cause::Limit, "the request is forwarded too often");
+                    return Err(self.failed(occasion, &fault, Some(step)));
                 }
             },
             returned => effects.returned = Some(returned),
         }
+        let (held, mut stage, now) = step.finish();
+        effects.figures = std::mem::take(&mut stage.figures);
         if let Input::Post { to, from, sequence, .. } = &**input
             && to != from
         {
@@ -493,39 +530,4 @@ impl Shared {
             self.refuse(&input);
         }
     }
-
-    /// Gives a new generation, which is to follow the current one, its tables.
-    pub fn fill(&self, generation: &Generation, current: &Generation) -> Result<(), ComponentError> {
-        let others = current.tables.load_full();
-        let former = Former { own: &Tables::default(), others: &others };
-        let renewal = self.renew(generation, &former, &|_| true).complete()?;
-        generation.tables.store(Arc::new(renewal.tables));
-        Ok(())
-    }
-
-    /// Makes tables for a generation, not in force yet.
-    pub fn renew(
-        &self,
-        generation: &Generation,
-        former: &Former<'_>,
-        wanted: &dyn Fn(&str) -> bool,
-    ) -> Renewal {
-        let renewal = Renewal::new(&self.runtime, generation, &self.sources, former, wanted);
-        self.ledger.note(&renewal.reports, self.clock.now_ms());
-        renewal
-    }
-}
-
-/// What failed, when a call of the component did. `memory`: its memory was exhausted.
-fn fault(memory: bool, error: &wasmtime::Error) -> Fault {
-    let interrupted = matches!(error.downcast_ref(), Some(wasmtime::Trap::Interrupt));
-    let kind = if interrupted {
-        FaultKind::Deadline
-    } else if memory || error.downcast_ref::<StepError>().is_some() {
-        FaultKind::Limit
-    } else {
-        FaultKind::Trap
-    };
-    let text = if memory { format!("out of memory: {error:#}") } else { format!("{error:#}") };
-    Fault { kind, text }
 }

@@ -67,6 +67,8 @@ impl Guest {
         let package = std::path::absolute(&self.package)
             .and_then(|path| path.canonicalize())
             .map_err(|error| Error::file(&self.package, error))?;
+        // Another build of the same package with other features would put its module in this one's place.
+        let _locked = output::lock(target_dir)?;
         let core = invocation::compile(&toolchain, &package, &self.features, &self.environment, target_dir)?;
         let bytes = output::componentize(&core)?;
         let sources = sources::of_artifact(&core, &package)?;

@@ -24,6 +24,15 @@ pub(crate) fn componentize(module: &Path) -> Result<Vec<u8>, Error> {
         .map_err(|error| Error::Componentize { module: module.to_owned(), reason: format!("{error:#}") })
 }
 
+/// Keeps other builds in this target folder waiting for as long as the file is open.
+pub(crate) fn lock(target_dir: &Path) -> Result<std::fs::File, Error> {
+    let path = target_dir.join("guest.lock");
+    std::fs::create_dir_all(target_dir)
+        .and_then(|()| std::fs::File::create(&path))
+        .and_then(|file| file.lock().map(|()| file))
+        .map_err(|error| Error::file(&path, error))
+}
+
 /// Writes a file as a whole or not at all, and not when it is the same already: two builds may
 /// write one file, and a new time stamp would make cargo build what depends on it again.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), Error> {

@@ -7,6 +7,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 /// Exit code for a configuration with problems: `EX_CONFIG` of sysexits.
 pub const BAD_CONFIGURATION: u8 = 78;
 
+/// Exit code for a recording that cannot be replayed.
+pub const NOT_RUN: u8 = 2;
+
 /// SIP presence server.
 ///
 /// Exit codes: 0 done, 1 failed, 2 wrong usage, 78 the configuration has problems.
@@ -37,6 +40,9 @@ pub enum Command {
     Swap {
         /// The component (WebAssembly).
         file: PathBuf,
+        /// Only tell whether it could be swapped in.
+        #[arg(long)]
+        check: bool,
         /// Admin address of the server.
         #[arg(long)]
         admin: String,
@@ -54,8 +60,94 @@ pub enum Command {
         #[arg(long)]
         admin: String,
     },
+    /// Write the step behind a failure (`show failures`) to a file that `replay` reads. It holds personal data.
+    Failure {
+        /// Number of the failure.
+        id: u64,
+        /// The file; it must not be there yet.
+        #[arg(long)]
+        output: PathBuf,
+        /// Admin address of the server.
+        #[arg(long)]
+        admin: String,
+    },
+    /// Record the steps of a running server into a file, for `replay`; until interrupted, at most for a day.
+    Record(Record),
+    /// Run the steps of a recording on a component and tell what it does otherwise. Nothing is sent or kept.
+    ///
+    /// Exit codes: 0 nothing, 1 something, 2 it cannot be run. Without a component, tells what is in the recording.
+    Replay(Replay),
+    /// Run a component beside the running one, without effects, and compare; without a file, tell what it has
+    /// found.
+    Shadow(Shadow),
+    /// Make the component of the shadow the running generation.
+    Promote {
+        /// Admin address of the server.
+        #[arg(long)]
+        admin: String,
+    },
     /// Show what a running server tells of itself.
     Show(Show),
+}
+
+/// [`Command::Record`]
+#[derive(Args, Clone, Debug)]
+pub struct Record {
+    /// The file; it must not be there yet. It holds personal data: only its owner may read it.
+    #[arg(long)]
+    pub output: PathBuf,
+    /// How long.
+    #[arg(long)]
+    pub seconds: Option<u64>,
+    /// Share of the identities whose steps are recorded, above 0 and up to 1.
+    #[arg(long, default_value_t = 1.0)]
+    pub share: f64,
+    /// Largest size of the file in bytes, about.
+    #[arg(long, default_value_t = 1 << 30)]
+    pub limit: u64,
+    /// Admin address of the server.
+    #[arg(long)]
+    pub admin: String,
+}
+
+/// [`Command::Replay`]
+#[derive(Args, Clone, Debug)]
+pub struct Replay {
+    /// The recording.
+    pub file: PathBuf,
+    /// The component (WebAssembly).
+    #[arg(long)]
+    pub component: Option<PathBuf>,
+    /// Configuration file (TOML) to take the component's configuration, its tables and the limits from. Default:
+    /// the configuration and the entries of tables that the recording holds.
+    #[arg(long)]
+    pub config: Option<PathBuf>,
+    /// JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// [`Command::Shadow`]
+#[derive(Args, Clone, Debug)]
+pub struct Shadow {
+    /// The component (WebAssembly).
+    #[arg(conflicts_with_all = ["status", "stop"])]
+    pub file: Option<PathBuf>,
+    /// Share of the identities whose steps it runs, above 0 and up to 1.
+    #[arg(long, default_value_t = 0.1)]
+    pub share: f64,
+    /// Tell what it has found so far; so does no file.
+    #[arg(long)]
+    pub status: bool,
+    /// End it and tell what it has found.
+    #[arg(long, conflicts_with = "status")]
+    pub stop: bool,
+    /// JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Admin address of the server.
+    #[arg(long)]
+    pub admin: String,
 }
 
 /// [`Command::Show`]
@@ -88,6 +180,8 @@ pub enum Shown {
     Health,
     /// The generations of the component that are kept.
     Generations,
+    /// Steps that failed lately, and why.
+    Failures,
     /// All metrics.
     Metrics,
     /// Which identity an address stands for, and whether it is listed.
@@ -108,6 +202,7 @@ impl Shown {
         match self {
             Self::Health => "/health",
             Self::Generations => "/generations",
+            Self::Failures => "/failures",
             Self::Metrics => "/metrics",
             Self::Identity => "/identity",
             Self::Presentity => "/presentity",

@@ -6,11 +6,12 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
-use rollcall_server::command::{BAD_CONFIGURATION, Command, CommandLine};
+use rollcall_server::command::{BAD_CONFIGURATION, Command, CommandLine, NOT_RUN};
 use rollcall_server::configuration::{Configuration, Reading, Refusals};
-use rollcall_server::remote;
+use rollcall_server::replaying::{self, Verdict};
 use rollcall_server::run::RunError;
 use rollcall_server::server::{self, ServeError};
+use rollcall_server::{remote, remote_rehearsal};
 
 /// For its memory: with 100,000 subscriptions it kept 5 % less resident than the system's allocator and
 /// 13 % less than mimalloc, at the same processor time.
@@ -21,9 +22,21 @@ fn main() -> ExitCode {
     match CommandLine::parse().command {
         Command::Serve { config } => serve(&config),
         Command::Check { config } => check(&config),
-        Command::Swap { file, admin } => run(swap(&file, &admin)),
+        Command::Swap { file, check, admin } => run(swap(&file, check, &admin)),
         Command::Rollback { admin } => run(remote::roll_back(&admin, &mut say)),
         Command::Reload { admin } => run(remote::reload(&admin, &mut say)),
+        Command::Failure { id, output, admin } => run(remote::failure(id, &output, &admin, &mut say)),
+        Command::Record(wish) => run(remote_rehearsal::record(&wish, &mut say)),
+        Command::Replay(wish) => match replaying::run(&wish, &mut say) {
+            Ok(Verdict::Same) => ExitCode::SUCCESS,
+            Ok(Verdict::Differs) => ExitCode::FAILURE,
+            Err(said) => {
+                complain(&said);
+                ExitCode::from(NOT_RUN)
+            }
+        },
+        Command::Shadow(wish) => run(remote_rehearsal::shadow(&wish, &mut say)),
+        Command::Promote { admin } => run(remote_rehearsal::promote(&admin, &mut say)),
         Command::Show(show) => run(remote::show(&show, &mut say)),
     }
 }
@@ -85,9 +98,13 @@ fn run(call: impl Future<Output = Result<(), String>>) -> ExitCode {
     }
 }
 
-async fn swap(file: &Path, admin: &str) -> Result<(), String> {
+async fn swap(file: &Path, check: bool, admin: &str) -> Result<(), String> {
     let component = std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
-    remote::swap(component, admin, &mut say).await
+    if check {
+        remote::check(component, admin, &mut say).await
+    } else {
+        remote::swap(component, admin, &mut say).await
+    }
 }
 
 /// A reader that has gone away has seen enough, here and below.

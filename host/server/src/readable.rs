@@ -108,15 +108,21 @@ fn objects(text: &mut String, indent: usize, elements: &[Value]) {
 
 /// The value of a member. One that is an instant by its name, in milliseconds since 1970, becomes a date.
 fn member(name: &str, value: &Value) -> String {
-    /// The end of the year 9999.
-    const LAST: u64 = 253_402_300_799_999;
     const INSTANTS: [&str; 8] =
         ["now", "created", "changed", "expires", "since", "at", "last_contact", "next_try"];
     let instant = INSTANTS.contains(&name) || name.ends_with("_since") || name.ends_with("_until");
     match value.as_u64().filter(|_| instant) {
-        Some(ms @ 1..=LAST) => httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_millis(ms)),
+        Some(ms @ 1..=LAST) => date(ms),
         _ => inline(value),
     }
+}
+
+/// The end of the year 9999.
+const LAST: u64 = 253_402_300_799_999;
+
+/// An instant in milliseconds since 1970.
+pub(crate) fn date(ms: u64) -> String {
+    httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_millis(ms.min(LAST)))
 }
 
 /// A value on one line.
@@ -137,7 +143,7 @@ fn inline(value: &Value) -> String {
 }
 
 /// Much of it comes from peers, and must not reach a terminal as a command.
-fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     let mut clean = String::with_capacity(text.len());
     for c in text.chars() {
         match c.is_control() {

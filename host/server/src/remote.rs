@@ -1,13 +1,17 @@
 //! What the command line asks of a running server.
 
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::admin::query::append;
-use crate::admin::{Generation, Reload, Reloaded};
+use crate::admin::{Candidate, Failure, Generation, Reload, Reloaded};
 use crate::client::{self, Call};
 use crate::command::{Show, Shown};
-use crate::readable;
+use crate::{failure_report, readable};
 
 /// Presentities asked for at once.
 const PAGE: usize = 500;
@@ -21,6 +25,38 @@ pub type Say<'a> = dyn FnMut(&str) + 'a;
 /// Why not, in words for an operator; here and below.
 pub async fn swap(component: Vec<u8>, admin: &str, say: &mut Say<'_>) -> Result<(), String> {
     changed(admin, "/swap", Call::PostComponent(component), say).await
+}
+
+/// Tells whether a component could be swapped in.
+///
+/// # Errors
+/// As above.
+pub async fn check(component: Vec<u8>, admin: &str, say: &mut Say<'_>) -> Result<(), String> {
+    let answer = asked(admin, "/check", Call::PostComponent(component)).await?;
+    let fits: Candidate = parsed(admin, &answer)?;
+    let Candidate { name, version, digest, reads_schemas, writes_schema, way_back } = fits;
+    say(&format!("it fits: {name} {version} ({digest})\n"));
+    let way_back = if way_back { "a roll back is possible" } else { "there is no way back" };
+    say(&format!("reads schemas {reads_schemas:?}, writes {writes_schema}: {way_back}\n"));
+    Ok(())
+}
+
+/// Writes the recording of a failed step to a file that only its owner reads.
+///
+/// # Errors
+/// As above; also if the file is there already.
+pub async fn failure(id: u64, output: &Path, admin: &str, say: &mut Say<'_>) -> Result<(), String> {
+    let (status, body) = client::call(admin, &format!("/failure?id={id}"), Call::Get)
+        .await
+        .map_err(|error| error.to_string())?;
+    if !status.is_success() {
+        return Err(refused(admin, status, &body));
+    }
+    let told = |error: std::io::Error| format!("{}: {error}", output.display());
+    let options = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(output);
+    options.and_then(|mut file| file.write_all(&body)).map_err(told)?;
+    say(&format!("{}: {} bytes; it holds personal data\n", output.display(), body.len()));
+    Ok(())
 }
 
 /// Goes back to the generation before.
@@ -87,6 +123,11 @@ pub async fn show(show: &Show, say: &mut Say<'_>) -> Result<(), String> {
         return presentities(show, say).await;
     }
     let answer = asked(&show.admin, &target, Call::Get).await?;
+    if show.what == Shown::Failures && !show.json {
+        let failures: Vec<Failure> = parsed(&show.admin, &answer)?;
+        say(&failure_report::text(&failures));
+        return Ok(());
+    }
     if show.what.is_answer() && !show.json {
         say(&readable::text(&parsed(&show.admin, &answer)?));
     } else {
@@ -154,19 +195,25 @@ fn is_empty(row: &Map<String, Value>) -> bool {
 }
 
 /// Changes the generation and tells which one runs then.
-async fn changed(admin: &str, target: &str, call: Call, say: &mut Say<'_>) -> Result<(), String> {
+pub(crate) async fn changed(admin: &str, target: &str, call: Call, say: &mut Say<'_>) -> Result<(), String> {
     let answer = asked(admin, target, call).await?;
-    let Generation { number, name, version, digest, .. } = parsed(admin, &answer)?;
+    let Generation { number, name, version, digest, trial_until, way_back, .. } = parsed(admin, &answer)?;
     say(&format!("generation {number} runs: {name} {version} ({digest})\n"));
+    if trial_until.is_some() {
+        say("it is on trial: if too many of its steps fail, the server goes back by itself\n");
+    }
+    if way_back == Some(false) {
+        say("there is no way back: the former component does not read what this one writes\n");
+    }
     Ok(())
 }
 
-fn parsed<T: serde::de::DeserializeOwned>(admin: &str, answer: &str) -> Result<T, String> {
+pub(crate) fn parsed<T: serde::de::DeserializeOwned>(admin: &str, answer: &str) -> Result<T, String> {
     serde_json::from_str(answer).map_err(|error| format!("{admin}: no proper answer: {error}"))
 }
 
 /// What the server answers; its problems, a line each, if it refuses.
-async fn asked(admin: &str, target: &str, call: Call) -> Result<String, String> {
+pub(crate) async fn asked(admin: &str, target: &str, call: Call) -> Result<String, String> {
     let (status, body) = client::call(admin, target, call).await.map_err(|error| error.to_string())?;
     match status.is_success() {
         true => Ok(String::from_utf8_lossy(&body).into_owned()),
@@ -174,7 +221,7 @@ async fn asked(admin: &str, target: &str, call: Call) -> Result<String, String> 
     }
 }
 
-fn refused(admin: &str, status: hyper::StatusCode, body: &[u8]) -> String {
+pub(crate) fn refused(admin: &str, status: hyper::StatusCode, body: &[u8]) -> String {
     #[derive(Deserialize)]
     struct Refusal {
         problems: Vec<String>,

@@ -10,8 +10,10 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use rollcall_server::admin::rehearsal::{Piece, RecordWish, Rehearsal, Shadow};
 use rollcall_server::admin::{
-    Admin, Control, Generation, Health, Reload, Reloaded, TableReload, Unanswered, start,
+    Admin, Candidate, Control, Failure, Generation, Health, Reload, Reloaded, State, TableReload, Unanswered,
+    start,
 };
 use rollcall_server::client::{self, Call};
 use rollcall_server::command::{Show, Shown};
@@ -22,6 +24,52 @@ struct Fake {
     clock: Option<AtomicU64>,
     swapping: Mutex<Sender<usize>>,
     swapped: Mutex<Receiver<Result<(), Vec<String>>>>,
+}
+
+impl Rehearsal for Fake {
+    fn record(&self, wish: RecordWish) -> Result<u64, String> {
+        if wish.share < 0.5 { Err("under way".into()) } else { Ok(wish.seconds) }
+    }
+
+    fn next(&self, id: u64) -> Option<Piece> {
+        match id {
+            1 => Some(Piece::Bytes(bytes::Bytes::from_static(b"steps"))),
+            2 => Some(Piece::End),
+            _ => None,
+        }
+    }
+
+    fn end_recording(&self, id: u64) -> bool {
+        id == 1
+    }
+
+    fn shadow(&self, component: &[u8], share: f64) -> Result<Shadow, Vec<String>> {
+        if component.is_empty() {
+            return Err(vec!["the file is empty".into()]);
+        }
+        Ok(Shadow {
+            name: "a".into(),
+            version: "2".into(),
+            digest: "00".into(),
+            share,
+            since: 5,
+            skipped: 1,
+            cpu_seconds: 0.5,
+            report: rollcall_engine::Report::default(),
+        })
+    }
+
+    fn shadow_status(&self) -> Option<Shadow> {
+        None
+    }
+
+    fn end_shadow(&self) -> Option<Shadow> {
+        self.shadow(b"x", 0.25).ok()
+    }
+
+    fn promote(&self) -> Result<Generation, Vec<String>> {
+        Err(vec!["there is no shadow".into()])
+    }
 }
 
 impl Control for Fake {
@@ -40,6 +88,21 @@ impl Control for Fake {
     fn swap(&self, component: Vec<u8>) -> Result<Generation, Vec<String>> {
         self.swapping.lock().send(component.len()).unwrap();
         self.swapped.lock().recv_timeout(Duration::from_secs(20)).unwrap().map(|()| generation(2))
+    }
+
+    fn check(&self, component: Vec<u8>) -> Result<Candidate, Vec<String>> {
+        if component.is_empty() {
+            return Err(vec!["the file is empty".into(), "and short".into()]);
+        }
+        Ok(candidate())
+    }
+
+    fn failures(&self) -> Vec<Failure> {
+        vec![failure()]
+    }
+
+    fn failure(&self, id: u64) -> Option<bytes::Bytes> {
+        (id == 7).then(|| bytes::Bytes::from_static(b"a step"))
     }
 
     fn roll_back(&self) -> Result<Generation, Vec<String>> {
@@ -62,6 +125,10 @@ impl Control for Fake {
         };
         let tables = vec![table("identities", Reloaded::Unchanged, vec![]), table("white", state, problems)];
         Some(Reload { ok: state != Reloaded::Kept, identity_rules: None, tables })
+    }
+
+    fn rehearsal(&self) -> &dyn Rehearsal {
+        self
     }
 
     fn inspect(&self, question: &str, argument: &str) -> Result<String, Unanswered> {
@@ -103,9 +170,53 @@ impl Control for Fake {
     }
 }
 
+fn candidate() -> Candidate {
+    Candidate {
+        name: "test".into(),
+        version: "2.0.0".into(),
+        digest: "00".into(),
+        reads_schemas: vec![1, 2],
+        writes_schema: 2,
+        way_back: false,
+    }
+}
+
+fn failure() -> Failure {
+    Failure {
+        id: 7,
+        generation: 1,
+        version: "1.0.0".into(),
+        cause: "trap".into(),
+        message: "unreachable".into(),
+        count: 1,
+        first: 1,
+        last: 1,
+        step: 3,
+        kind: "request".into(),
+        partition: None,
+        input: "PUBLISH sip:a@example.com".into(),
+        backtrace: vec!["plugin::publish".into()],
+        log: Vec::new(),
+        recorded: true,
+        repeats: Some(true),
+    }
+}
+
 fn generation(number: u64) -> Generation {
     let [name, version, digest] = ["plugin", "0.1.0", "00ff"].map(str::to_owned);
-    Generation { number, name, version, digest, identity_rules: None, running: true }
+    Generation {
+        number,
+        name,
+        version,
+        digest,
+        identity_rules: None,
+        running: true,
+        state: State::Running,
+        trial_until: None,
+        way_back: None,
+        withdrawn_at: None,
+        why: None,
+    }
 }
 
 struct Running {
@@ -182,6 +293,44 @@ fn what_is_not_there_is_refused() {
     }
     let wide = format!("GET /health HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(20_000));
     assert_eq!(server.ask(&wide).0, 431);
+}
+
+#[test]
+fn recordings_and_shadows_are_asked_for_in_their_own_words() {
+    let server = running(None);
+    for (target, status, expected) in [
+        ("/record?share=0.5&seconds=60", 200, "{\"id\":60}"),
+        ("/record", 200, "{\"id\":86400}"),
+        ("/record?share=0.1", 409, "{\"problems\":[\"under way\"]}"),
+        ("/record?share=NaN", 400, ""),
+        ("/record?seconds=86401", 400, ""),
+        ("/record?output=/etc/passwd", 400, ""),
+        ("/record/next?id=1", 200, "steps"),
+        ("/record/next?id=2", 204, ""),
+        ("/record/next?id=3", 404, ""),
+        ("/record/next", 400, ""),
+        ("/record/stop?id=1", 200, "{\"ok\":true}"),
+        ("/record/stop?id=2", 404, ""),
+        ("/shadow", 415, ""),
+        ("/shadow?share=0", 400, ""),
+        ("/promote", 422, "{\"problems\":[\"there is no shadow\"]}"),
+    ] {
+        let request = format!("POST {target} HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n");
+        let (code, answer) = server.ask(&request);
+        assert_eq!(code, status, "{target}");
+        assert!(expected.is_empty() || body(&answer).trim_end() == expected, "{target}: {answer}");
+    }
+    assert_eq!(server.get("/shadow").0, 404);
+    let shadow = "POST /shadow?share=0.2 HTTP/1.1\r\nHost: a\r\nContent-Type: application/wasm\r\n\
+        Content-Length: 4\r\n\r\n\0asm";
+    let (status, answer) = server.ask(shadow);
+    let told: Shadow = serde_json::from_str(body(&answer)).unwrap();
+    assert_eq!((status, told.share, told.version.as_str()), (200, 0.2, "2"));
+    let (status, answer) = server.ask("POST /shadow/stop HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n");
+    assert_eq!((status, body(&answer).contains("\"share\":0.25")), (200, true), "{answer}");
+    for target in ["/record", "/record/next?id=1", "/promote", "/shadow/stop"] {
+        assert_eq!(server.get(target).0, 405, "{target}");
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use super::section::{Section, problem};
 use crate::external::kind::{self, SourceKind};
 use crate::external::source::{Credentials, Network, Source, Start};
 use crate::identity::{Normalizer, read_domain};
-use crate::sip::Uri;
+use crate::sip::{Identity, Uri};
 
 /// More sources than anybody has.
 const MOST: usize = 64;
@@ -39,6 +39,10 @@ pub(super) struct Sources {
     pub on: Vec<Source>,
     /// Those with `enabled = false`.
     pub off: Vec<Source>,
+    /// Identities under which communities ask here (EXT-21), of those that are asked and of others.
+    pub peers: Vec<String>,
+    /// Normalized identities of this server at the sources that are asked.
+    pub own: Vec<String>,
 }
 
 pub(super) fn read(
@@ -48,21 +52,28 @@ pub(super) fn read(
 ) -> Sources {
     let section = Section::of(whole, "", "external", problems);
     // How often the files are looked at is the host's business.
-    let known: Vec<&str> =
-        ["super_user", "reload"].into_iter().chain(SourceKind::all().map(SourceKind::name)).collect();
+    let known: Vec<&str> = ["super_user", "asks_as", "reload"]
+        .into_iter()
+        .chain(SourceKind::all().map(SourceKind::name))
+        .collect();
     section.only(&known, problems);
     let super_user = section.get("super_user").and_then(|value| uri(&section, "super_user", value, problems));
-    let mut sources = Sources::default();
+    let peers = asks_as(&section, normalizer, problems);
+    let mut sources = Sources { peers, ..Sources::default() };
     for kind in SourceKind::all() {
         for entry in section.entries(kind.name(), MOST, problems) {
             let key = entry.dotted("name");
-            let Some(source) = source(kind, &entry, super_user.as_deref(), normalizer, problems) else {
+            // Also of one that is not asked for now.
+            sources.peers.extend(asks_as(&entry, normalizer, problems));
+            let Some(source) = source(kind, &entry, super_user.as_deref(), problems) else {
                 continue;
             };
             if sources.on.iter().chain(&sources.off).any(|known| known.name == source.name) {
                 let message = format!("{:?} is the name of another source already", source.name);
                 problems.push(Problem { key, message });
             } else if entry.flag("enabled", true, problems) {
+                let own = normalizer.read(&source.super_user).map(Identity::into_string);
+                sources.own.extend(own.ok().filter(|own| !sources.own.contains(own)));
                 sources.on.push(source);
             } else {
                 sources.off.push(source);
@@ -76,7 +87,6 @@ fn source(
     kind: SourceKind,
     entry: &Section<'_>,
     super_user: Option<&str>,
-    normalizer: &Normalizer,
     problems: &mut Vec<Problem>,
 ) -> Option<Source> {
     // Settings that only some kinds have are not there for the others.
@@ -146,7 +156,6 @@ fn source(
         credentials: credentials(entry, problems),
         peers: peers(entry, problems),
         third_party: entry.flag("third_party", false, problems),
-        asks_as: asks_as(entry, normalizer, problems),
     };
     (problems.len() == before).then_some(source)
 }
@@ -280,9 +289,24 @@ mod tests {
         );
         assert_eq!((registrar.grace, registrar.rate, registrar.retry), (60_000, 100, (5_000, 600_000)));
         assert_eq!(partner.targets, ["sip:a", "sip:b"]);
-        assert_eq!(partner.asks_as, ["sip:presence@partner.example"]);
         assert_eq!(partner.super_user, "sip:presence@example.com");
         assert!(partner.listed && !registrar.listed);
+    }
+
+    /// EXT-21: who asks, is not asked, or is not asked for now is a community all the same.
+    #[test]
+    fn communities_that_ask_here_are_known() {
+        let json = r#"{"presence": {"domains": ["x"]}, "external": {
+            "super_user": "sip:presence@x", "asks_as": "sip:p@other.example:5060",
+            "community": [
+                {"name": "on", "target": "sip:a", "identities": "f", "asks_as": ["sip:p@On.example", "sip:q@on.example"]},
+                {"name": "off", "target": "sip:a", "identities": "f", "enabled": false, "asks_as": "sip:p@off.example"}]}}"#;
+        let configuration = crate::configuration::Configuration::parse(json).unwrap();
+        let expected = ["sip:p@other.example", "sip:p@on.example", "sip:q@on.example", "sip:p@off.example"];
+        assert_eq!(configuration.peers, expected);
+        let problems =
+            crate::configuration::Configuration::parse(&json.replace("\"sip:p@other.example:5060\"", "7"));
+        assert_eq!(problems.unwrap_err()[0].key, "external.asks_as");
     }
 
     #[test]

@@ -102,6 +102,11 @@ pub struct Configuration {
     pub external: Vec<Source>,
     /// Those of them that are switched off, for the operator only.
     pub disabled: Vec<Source>,
+    /// Normalized identities under which other communities subscribe here (EXT-21).
+    pub peers: Vec<String>,
+    /// Normalized identities of this server at other systems: a subscription of one of them has come round in a
+    /// circle (RFC 3261 21.4.20).
+    pub own_identities: Vec<String>,
     /// Bounds.
     pub limits: Limits,
 }
@@ -169,6 +174,8 @@ impl Configuration {
             publish_rate,
             composition: composition::read(&presence, problems),
             external: sources.on,
+            peers: sources.peers,
+            own_identities: sources.own,
             disabled: sources.off,
             identities,
             lists,
@@ -187,10 +194,10 @@ impl Configuration {
         asked && (self.identities.mapped || self.identities.component)
     }
 
-    /// True if other communities may watch here that are asked themselves.
+    /// True if other communities may watch here.
     #[must_use]
     pub fn has_peers(&self) -> bool {
-        self.external.iter().any(|source| !source.asks_as.is_empty())
+        !self.peers.is_empty()
     }
 
     /// True if presence of that domain is kept here. The domain is in ASCII, without a final dot.

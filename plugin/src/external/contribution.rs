@@ -59,6 +59,9 @@ pub fn set(step: &mut Step<'_>, source: &Source, document: &StoredDocument, expi
     let same = former.as_ref().is_some_and(|former| {
         former.document.to_bytes() == document.to_bytes() && former.contribution.expires > step.now
     });
+    if same && former.as_ref().is_some_and(|former| former.contribution.expires == expires) {
+        return;
+    }
     let now = step.now;
     let contribution = match former {
         Some(Live { contribution, .. }) if same => Contribution { expires, ..contribution },

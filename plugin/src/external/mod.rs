@@ -35,12 +35,13 @@ pub mod peers;
 pub mod registrar;
 pub mod source;
 
+use crate::ports::Instant;
 use crate::step::Step;
 
 /// A timer fired. False if it is none of these.
-pub fn fired(step: &mut Step<'_>, name: &[u8]) -> bool {
+pub fn fired(step: &mut Step<'_>, name: &[u8], due: Instant) -> bool {
     backend::fired(step, name)
-        || pacing::fired(step, name)
+        || pacing::fired(step, name, due)
         || demand::fired(step, name)
         || ledger::fired(step, name)
 }

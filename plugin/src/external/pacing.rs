@@ -85,7 +85,7 @@ pub fn posted(step: &mut Step<'_>, payload: &[u8]) -> bool {
             if at > step.now {
                 step.host.set_timer(&id.key(keys::SLOT_TIMER), at, b"");
             } else {
-                granted(step, id);
+                granted(step, id, at);
             }
         }
         None => return false,
@@ -93,16 +93,21 @@ pub fn posted(step: &mut Step<'_>, payload: &[u8]) -> bool {
     true
 }
 
-/// A timer fired. False if it is none of these.
-pub fn fired(step: &mut Step<'_>, name: &[u8]) -> bool {
+/// A timer fired that was due then. False if it is none of these.
+pub fn fired(step: &mut Step<'_>, name: &[u8], due: Instant) -> bool {
     let Some(id) = Id::of_key(name).filter(|_| name.first() == Some(&keys::SLOT_TIMER)) else { return false };
-    granted(step, id);
+    granted(step, id, due);
     true
 }
 
-fn granted(step: &mut Step<'_>, id: Id) {
-    if let Some(source) = source::by_id(step, id) {
-        backend::granted(step, source);
+/// A slot has come. One that has passed while there was no server is lost, as many may have: who still needs one asks again.
+fn granted(step: &mut Step<'_>, id: Id, slot: Instant) {
+    match source::by_id(step, id) {
+        Some(source) if slot.saturating_add(backend::LATE) <= step.now => {
+            backend::missed(step, source);
+        }
+        Some(source) => backend::granted(step, source),
+        None => {}
     }
 }
 

@@ -1,15 +1,16 @@
 //! Communities that watch here: what they are not shown, so that nothing goes round in circles (EXT-21).
 //!
 //! Two communities that ask each other about the same person would each tell the other what it was told by it,
-//! and every change would come back as news. So a subscription whose principal is a community that is configured as
-//! a source ([`Source::asks_as`]) is shown the document without what came from communities: from itself and
-//! from all others. What is published here, and what registrars say of who is here, it is shown.
+//! and every change would come back as news. So a subscription whose principal is a community
+//! ([`Configuration::peers`]) is shown the document without what came from communities: from itself and from all
+//! others. What is published here, and what registrars say of who is here, it is shown.
 //!
 //! To leave out only what the asking community said would not do: told by A, B would tell C, and C would tell A. To
 //! keep track of where a statement has been is not possible, as neither PIDF nor SIP has a place for that which
 //! other systems keep. So nobody is told by us what others say; who wants that asks them. Then every statement
 //! travels one step at most, from where it was made to those that ask there, and no circle of any length can be
-//! closed through here. It is enough that one community of a circle does so.
+//! closed through here. It is enough that one community of a circle does so, and knows the one that asks it as a
+//! community, whether it asks that one or not: in a circle of three each may be asked by another one than it asks.
 //!
 //! What changes only in what communities say is no change to such a subscription: it brings no NOTIFY. It is
 //! no reason to ask communities either ([`shows`]), as two that keep each other's subscriptions alive
@@ -58,11 +59,10 @@ impl Peers {
     }
 }
 
-/// True if a sender is another community that is a source here.
+/// True if a sender is another community.
 #[must_use]
 pub fn is_peer(configuration: &Configuration, principal: &Principal) -> bool {
-    let mut asking = configuration.external.iter().flat_map(|source| &source.asks_as);
-    asking.any(|identity| principal.is(identity))
+    configuration.peers.iter().any(|peer| principal.is(peer))
 }
 
 /// True if who has a view is shown what a source says.

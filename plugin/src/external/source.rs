@@ -58,8 +58,6 @@ pub struct Source {
     pub peers: Vec<Network>,
     /// A registrar that sends third-party REGISTERs, which start the subscription (3GPP TS 24.141 A.7).
     pub third_party: bool,
-    /// Normalized identities under which it subscribes here itself (EXT-21).
-    pub asks_as: Vec<String>,
 }
 
 impl Source {

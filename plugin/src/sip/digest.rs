@@ -6,7 +6,7 @@ use md5::{Digest, Md5};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
-use super::lex::split_outside;
+use super::lex::{quoted_end, split_outside};
 use super::params::unquote;
 use super::{HeaderName, Message};
 use crate::keys::push_hex;
@@ -132,7 +132,7 @@ impl Received {
         for part in split_outside(rest, b',') {
             let Some((name, value)) = part.split_once('=') else { continue };
             let (name, value) = (name.trim(), value.trim());
-            let bare = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(value);
+            let bare = bare(value)?;
             match name.to_ascii_lowercase().as_str() {
                 "realm" => realm = Some(bare.to_owned()),
                 "nonce" => nonce = Some(bare.to_owned()),
@@ -192,6 +192,15 @@ impl Challenge {
             let _ = write!(value, ", qop=auth, nc={count}, cnonce=\"{cnonce}\"");
         }
         value
+    }
+}
+
+/// A value without its quotes; none if quotes are where they do not belong.
+fn bare(value: &str) -> Option<&str> {
+    match value.strip_prefix('"') {
+        Some(rest) if quoted_end(value) == Some(value.len()) => rest.strip_suffix('"'),
+        Some(_) => None,
+        None => (!value.contains('"')).then_some(value),
     }
 }
 

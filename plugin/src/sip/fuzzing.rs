@@ -4,6 +4,7 @@ use super::HeaderName as Name;
 use super::asserted::{Asserted, Privacy};
 use super::cseq::CSeq;
 use super::dialog::{Dialog, DialogId};
+use super::digest::{Asker, Received};
 use super::disposition::{Disposition, is_plainly_encoded};
 use super::etag::{self, EntityTag};
 use super::event::Event;
@@ -242,6 +243,18 @@ pub fn date(data: &[u8]) {
     });
 }
 
+/// [`Received`]: what can be answered is answered in a line of its own.
+pub fn challenge(data: &[u8]) {
+    with_line(Name::WwwAuthenticate, data, |message| {
+        let Some(Received { mut challenge, .. }) = Received::strongest(message, Asker::Server) else {
+            return;
+        };
+        let answer = challenge.answer("user", "password", "SUBSCRIBE", "sip:a@b.com", "c");
+        assert!(answer.starts_with("Digest username=\"user\", realm=\""));
+        assert_eq!(answer.ends_with(", qop=auth, nc=00000001, cnonce=\"c\""), challenge.counted);
+    });
+}
+
 /// An entry point.
 pub type Entry = fn(&[u8]);
 
@@ -266,6 +279,7 @@ pub const ALL: &[(&str, Entry)] = &[
     ("subscription_state", subscription_state),
     ("header_block", header_block),
     ("date", date),
+    ("challenge", challenge),
 ];
 
 #[cfg(test)]

@@ -54,10 +54,10 @@ pub struct Given {
     /// Where it takes SIP over UDP
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub target: SocketAddr,
-    /// Request-URI of requests for the plugin [default: sip:conformance@TARGET]
+    /// Request-URI of requests for the plugin; sip:conformance@TARGET by default
     #[arg(long, value_name = "URI")]
     pub uri: Option<String>,
-    /// Where the host can reach the driver [default: any port of 127.0.0.1]
+    /// Where the host can reach the driver; port 0 for any
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
     pub own: SocketAddr,
     /// A command that starts the host and stays in the foreground. It is run more than once: SIGKILL and SIGTERM

@@ -2,7 +2,7 @@
 
 use std::fmt::{Display, Write as _};
 
-/// Makes a [`Script`]: `script![enter "p"; put "k" 1]`. An argument is one token, or in parentheses. Words with a
+/// Makes a script: `script![enter "p"; put "k" 1]`. An argument is one token, or in parentheses. Words with a
 /// hyphen are written with an underscore.
 #[macro_export]
 macro_rules! script {

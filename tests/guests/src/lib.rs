@@ -10,6 +10,15 @@ mod hostile;
 /// The plugin: reads and writes records of schema 1.
 pub const GUEST: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/rollcall_test_guest.component.wasm"));
 
+/// The presence component of before: reads and writes records of schema 2.
+pub const FORMER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/rollcall_plugin_former.component.wasm"));
+
+/// The presence component between that and today's: reads schemas 2 and 3, writes 2.
+#[must_use]
+pub fn bridge() -> Vec<u8> {
+    replaced(FORMER, "rollcall-schemas:former", "rollcall-schemas:bridge")
+}
+
 /// Identity rules whose first argument (the user, if it is a SIP URI) says what they do, and which else give back
 /// the second; the words are in `identity/src/lib.rs`.
 pub const IDENTITY_RULES: &[u8] =
@@ -18,6 +27,18 @@ pub const IDENTITY_RULES: &[u8] =
 /// The identity rules of `examples/identity-rules`.
 pub const EXAMPLE_RULES: &[u8] =
     include_bytes!(concat!(env!("OUT_DIR"), "/rollcall_identity_rules.component.wasm"));
+
+/// Built against an older version of the package. This one and those below trap in every call.
+pub const OLDER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/older.component.wasm"));
+
+/// Built against a newer version of the package, which has one interface more.
+pub const NEWER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/newer.component.wasm"));
+
+/// Built against the same version with another type in it.
+pub const ALTERED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/altered.component.wasm"));
+
+/// Imports a part of WASI, and does not export what tells what it is.
+pub const STRANGE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/strange.component.wasm"));
 
 /// A mark in the component that tells its edition.
 const PLAIN: &str = "rollcall-edition:plain...";
@@ -29,6 +50,8 @@ pub enum Edition {
     Second,
     /// Reads and writes schema 3 only.
     Estranged,
+    /// Traps in every step.
+    Fragile,
     /// Traps in `describe`.
     Mute,
     /// Never returns from `describe`.
@@ -41,6 +64,7 @@ impl Edition {
         let mark = match self {
             Edition::Second => "rollcall-edition:second..",
             Edition::Estranged => "rollcall-edition:estrange",
+            Edition::Fragile => "rollcall-edition:fragile.",
             Edition::Mute => "rollcall-edition:mute....",
             Edition::Endless => "rollcall-edition:endless.",
         };

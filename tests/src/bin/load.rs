@@ -58,6 +58,7 @@ fn main() {
         rate: arguments.rate,
         warm_up: Duration::from_secs_f64(arguments.warm_up),
         time: Duration::from_secs_f64(arguments.seconds),
+        stop: None,
         presentities: arguments.presentities,
         watchers: arguments.watchers,
         body: arguments.body,

@@ -17,6 +17,8 @@ pub struct Presentity {
     pub at: Option<Instant>,
     /// Subscriptions that have not seen that state.
     pub unseen: usize,
+    /// Subscriptions that have not seen its end, where it ends by itself.
+    pub ends: usize,
 }
 
 /// Where a subscription stands.
@@ -46,6 +48,8 @@ pub struct Slot {
     pub target: String,
     /// CSeq of the last NOTIFY; 0 for none.
     pub notified: u32,
+    /// The transaction in which it came.
+    pub branch: String,
     /// Number of the last state seen.
     pub seen: u64,
     /// When the SUBSCRIBE was sent whose NOTIFY is still to come.

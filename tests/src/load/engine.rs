@@ -7,9 +7,10 @@ use super::wire::{self, between, document, header, ok, state_of};
 use super::{Plan, Report, Scenario};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{setsockopt, sockopt};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::UdpSocket;
 use std::os::fd::AsFd as _;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// A request without final response for so long has failed.
@@ -45,6 +46,9 @@ struct Counters {
     failed: u64,
     retransmitted: u64,
     notifies_retransmitted: u64,
+    answered_twice: u64,
+    gaps: u64,
+    doubled: u64,
     stale: u64,
     out_of_order: u64,
     to_response: Times,
@@ -61,6 +65,8 @@ struct Engine<'a> {
     presentities: Vec<Presentity>,
     slots: Vec<Slot>,
     operations: HashMap<u64, Operation>,
+    /// Those that were sent more than once, so that they may be answered more than once.
+    repeated: HashSet<u64>,
     /// Numbers of operations in the order in which they may have to be sent again.
     order: VecDeque<u64>,
     next: u64,
@@ -73,9 +79,16 @@ struct Engine<'a> {
 /// Carries a plan out. Prepares publications and subscriptions first.
 #[must_use]
 pub fn run(plan: &Plan) -> Report {
+    run_from(plan, || {})
+}
+
+/// As [`run`]; `prepared` is called between the preparation and the load.
+#[must_use]
+pub fn run_from(plan: &Plan, prepared: impl FnOnce()) -> Report {
     let mut engine = Engine::new(plan);
     let resident_before = plan.pid.map(resident);
     engine.prepare();
+    prepared();
     let measured = engine.measure();
     engine.drain();
     engine.report(measured, resident_before)
@@ -115,6 +128,7 @@ impl<'a> Engine<'a> {
             slots: slots.collect(),
             socket,
             operations: HashMap::new(),
+            repeated: HashSet::new(),
             order: VecDeque::new(),
             next: 1,
             idle: VecDeque::new(),
@@ -130,7 +144,9 @@ impl<'a> Engine<'a> {
         let half = self.plan.scenario == Scenario::Subscribe;
         for _ in 0..5 {
             let unpublished = (0..self.presentities.len()).filter(|n| self.presentities[*n].etag.is_empty());
-            let publishes: Vec<_> = unpublished.map(|index| (Kind::Publish, index)).collect();
+            let lasting = self.plan.scenario != Scenario::Expire;
+            let publishes: Vec<_> =
+                unpublished.filter(|_| lasting).map(|index| (Kind::Publish, index)).collect();
             let off = |n: &usize| (!half || n.is_multiple_of(2)) && self.slots[*n].stand == Stand::Off;
             let begins: Vec<_> =
                 (0..self.slots.len()).filter(off).map(|index| (Kind::Begin, index)).collect();
@@ -166,7 +182,7 @@ impl<'a> Engine<'a> {
         self.settle(Duration::from_secs(5));
         let refused_before = self.counters.failed;
         self.idle = match self.plan.scenario {
-            Scenario::Publish | Scenario::FanOut => (0..self.presentities.len()).collect(),
+            Scenario::Publish | Scenario::FanOut | Scenario::Expire => (0..self.presentities.len()).collect(),
             Scenario::Subscribe | Scenario::Refresh => (0..self.slots.len()).collect(),
         };
         let start = Instant::now();
@@ -176,7 +192,7 @@ impl<'a> Engine<'a> {
         let mut count = 0u64;
         loop {
             let now = Instant::now();
-            if now >= end {
+            if now >= end || self.plan.stop.as_ref().is_some_and(|stop| stop.load(Ordering::Relaxed)) {
                 break;
             }
             if now >= from && begun.is_none() {
@@ -209,7 +225,7 @@ impl<'a> Engine<'a> {
             return;
         };
         let kind = match self.plan.scenario {
-            Scenario::Publish | Scenario::FanOut => Kind::Publish,
+            Scenario::Publish | Scenario::FanOut | Scenario::Expire => Kind::Publish,
             Scenario::Refresh => Kind::Refresh,
             Scenario::Subscribe if self.slots[index].stand == Stand::On => Kind::End,
             Scenario::Subscribe => Kind::Begin,
@@ -227,6 +243,7 @@ impl<'a> Engine<'a> {
         while start.elapsed() < limit
             && (self.under_way() > 0
                 || self.slots.iter().any(|s| s.notify_due.is_some())
+                || self.presentities.iter().any(|p| p.ends > 0)
                 || self.unseen() > 0)
         {
             self.turn(Duration::from_millis(10));
@@ -276,6 +293,7 @@ impl<'a> Engine<'a> {
             operation.interval *= 2;
             operation.again = now + operation.interval;
             self.counters.retransmitted += 1;
+            self.repeated.insert(number);
             self.order.push_back(number);
         }
     }
@@ -312,7 +330,8 @@ impl<'a> Engine<'a> {
             let presentity = &mut self.presentities[index];
             presentity.sent += 1;
             document(&mut self.body, &presentity.uri, presentity.sent, self.plan.body);
-            return wire::publish(out, &self.own, run, number, presentity, &self.body);
+            let expires = if self.plan.scenario == Scenario::Expire { 1 } else { 3600 };
+            return wire::publish(out, &self.own, run, number, presentity, expires, &self.body);
         }
         let slot = &mut self.slots[index];
         if kind == Kind::Begin {
@@ -347,7 +366,12 @@ impl<'a> Engine<'a> {
         let mark = format!("branch=z9hG4bK{:x}.", self.run);
         let number = between(text, &mark, &[';', ',', '\r', ' ']).and_then(|n| n.parse::<u64>().ok());
         let Some(number) = number.filter(|_| status >= 200) else { return };
-        let Some(operation) = self.operations.remove(&number) else { return };
+        let Some(operation) = self.operations.remove(&number) else {
+            if number < self.next && !self.repeated.contains(&number) {
+                self.counters.answered_twice += 1;
+            }
+            return;
+        };
         if status >= 300 {
             return self.finish(operation.kind, operation.index, None);
         }
@@ -381,7 +405,17 @@ impl<'a> Engine<'a> {
         }
         match kind {
             Kind::Publish => {
-                let waits = self.plan.scenario == Scenario::FanOut && self.presentities[index].unseen > 0;
+                let presentity = &mut self.presentities[index];
+                let waits = match self.plan.scenario {
+                    Scenario::FanOut => presentity.unseen > 0,
+                    // Its end is to be seen by all.
+                    Scenario::Expire => {
+                        presentity.etag.clear();
+                        presentity.ends = if status.is_some() { self.plan.watchers } else { 0 };
+                        true
+                    }
+                    _ => false,
+                };
                 if !waits || status.is_none() {
                     self.idle.push_back(index);
                 }
@@ -411,13 +445,23 @@ impl<'a> Engine<'a> {
             return;
         }
         let cseq = header(text, "CSeq").and_then(|c| c.split(' ').next()?.parse::<u32>().ok()).unwrap_or(0);
+        let branch = between(text, "branch=", &[';', ',', '\r', ' ']).unwrap_or_default();
         if cseq == slot.notified {
-            self.counters.notifies_retransmitted += 1;
+            // In another transaction it is another NOTIFY.
+            if branch == slot.branch {
+                self.counters.notifies_retransmitted += 1;
+            } else {
+                self.counters.doubled += 1;
+            }
             return;
         }
+        branch.clone_into(&mut slot.branch);
         if cseq < slot.notified {
             self.counters.out_of_order += 1;
             return;
+        }
+        if slot.notified > 0 {
+            self.counters.gaps += u64::from(cseq - slot.notified - 1);
         }
         slot.notified = cseq;
         self.counters.notifies += 1;
@@ -442,9 +486,14 @@ impl<'a> Engine<'a> {
                 }
             }
             slot.seen = slot.seen.max(state);
+        } else if self.plan.scenario == Scenario::Expire && slot.seen > 0 && slot.seen == presentity.sent {
+            presentity.ends = presentity.ends.saturating_sub(1);
+            if presentity.ends == 0 {
+                self.idle.push_back(slot.presentity);
+            }
         }
         if let Some(due) = slot.notify_due.take() {
-            if self.plan.scenario != Scenario::FanOut {
+            if !matches!(self.plan.scenario, Scenario::FanOut | Scenario::Expire) {
                 self.counters.to_notify.add(due.elapsed());
             }
             if slot.is_idle() {
@@ -462,6 +511,7 @@ impl<'a> Engine<'a> {
             (count > 0).then_some(cpu / count as f64)
         };
         let dangling = self.slots.iter().filter(|s| s.notify_due.is_some()).count() as u64;
+        let ends = self.presentities.iter().map(|p| p.ends as u64).sum::<u64>();
         #[allow(clippy::cast_precision_loss)]
         let rate = counters.operations as f64 / seconds;
         Report {
@@ -478,7 +528,10 @@ impl<'a> Engine<'a> {
             refused_before: measured.refused_before,
             retransmitted: counters.retransmitted,
             notifies_retransmitted: counters.notifies_retransmitted + self.counters.notifies_retransmitted,
-            lost: self.unseen() + dangling,
+            answered_twice: counters.answered_twice + self.counters.answered_twice,
+            gaps: counters.gaps + self.counters.gaps,
+            doubled: counters.doubled + self.counters.doubled,
+            lost: self.unseen() + dangling + ends,
             stale: counters.stale + self.counters.stale,
             out_of_order: counters.out_of_order + self.counters.out_of_order,
             cpu_us_per_operation: per(counters.operations),

@@ -6,16 +6,22 @@
 
 mod dialog;
 mod engine;
+mod fire;
 mod process;
+mod registrar;
 mod stats;
 mod wire;
 
-pub use engine::run;
+pub use engine::{run, run_from};
+pub use fire::{Fire, Part};
 pub use process::{cpu, resident};
+pub use registrar::{Registrar, Tally};
 pub use stats::Percentiles;
 
 use serde::Serialize;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 /// What is done over and over.
@@ -31,6 +37,9 @@ pub enum Scenario {
     /// PUBLISH that replaces a document that many watch: the next for the same presentity when
     /// all of them have seen it.
     FanOut,
+    /// PUBLISH that is not refreshed and ends a second later by itself: the next for the same presentity when
+    /// all of its watchers have seen that.
+    Expire,
 }
 
 /// What to do.
@@ -53,6 +62,8 @@ pub struct Plan {
     pub warm_up: Duration,
     /// Time measured.
     pub time: Duration,
+    /// Ends the time early once it is true.
+    pub stop: Option<Arc<AtomicBool>>,
     /// Presentities, each with one publication.
     pub presentities: usize,
     /// Subscriptions of each presentity; in [`Scenario::Subscribe`], half of them stand at a time.
@@ -94,6 +105,12 @@ pub struct Report {
     pub notifies_retransmitted: u64,
     /// Subscriptions that had not seen the last acknowledged state when all was over.
     pub lost: u64,
+    /// Requests sent once and answered more than once.
+    pub answered_twice: u64,
+    /// CSeq numbers of NOTIFYs that never came, in dialogs that went on.
+    pub gaps: u64,
+    /// NOTIFYs that came again in another transaction.
+    pub doubled: u64,
     /// NOTIFYs with an older state than one before in the same dialog.
     pub stale: u64,
     /// NOTIFYs with a lower CSeq than one before in the same dialog.

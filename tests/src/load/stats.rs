@@ -21,7 +21,14 @@ impl Times {
             let index = (self.0.len() as f64 * part) as usize;
             self.0.get(index.min(self.0.len().saturating_sub(1))).map_or(0.0, |us| f64::from(*us) / 1000.0)
         };
-        Percentiles { count: self.0.len(), p50: at(0.5), p90: at(0.9), p99: at(0.99), max: at(1.0) }
+        Percentiles {
+            count: self.0.len(),
+            p50: at(0.5),
+            p90: at(0.9),
+            p99: at(0.99),
+            p999: at(0.999),
+            max: at(1.0),
+        }
     }
 }
 
@@ -36,6 +43,8 @@ pub struct Percentiles {
     pub p90: f64,
     /// 99 % took no longer.
     pub p99: f64,
+    /// 99.9 % took no longer.
+    pub p999: f64,
     /// None took longer.
     pub max: f64,
 }

@@ -58,14 +58,22 @@ pub fn ok(out: &mut String, request: &str) {
 }
 
 /// A PUBLISH, initial or to replace, with a document.
-pub fn publish(out: &mut String, own: &str, run: u64, number: u64, presentity: &Presentity, body: &str) {
+pub fn publish(
+    out: &mut String,
+    own: &str,
+    run: u64,
+    number: u64,
+    presentity: &Presentity,
+    expires: u32,
+    body: &str,
+) {
     let uri = &presentity.uri;
     let _ = write!(
         out,
         "PUBLISH {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {own};branch=z9hG4bK{run:x}.{number}\r\n\
          Max-Forwards: 70\r\nFrom: <{uri}>;tag=p{number}\r\nTo: <{uri}>\r\n\
          Call-ID: p{number}.{run:x}\r\nCSeq: 1 PUBLISH\r\nP-Asserted-Identity: <{uri}>\r\n\
-         Event: presence\r\nExpires: 3600\r\n"
+         Event: presence\r\nExpires: {expires}\r\n"
     );
     if !presentity.etag.is_empty() {
         let _ = write!(out, "SIP-If-Match: {}\r\n", presentity.etag);

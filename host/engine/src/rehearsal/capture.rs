@@ -46,6 +46,11 @@ impl Capture {
         Capture { taps, wanted: None, reads: Reads::default() }
     }
 
+    /// For one that wants whatever there is.
+    pub fn only(tap: Arc<dyn Tap>) -> Box<Capture> {
+        Box::new(Capture::new(Arc::new(vec![tap])))
+    }
+
     /// The step has come to its partition. False if nobody wants to know of it.
     pub fn enter(&mut self, partition: &PartitionKey) -> bool {
         self.choose(Subject::partition(partition))

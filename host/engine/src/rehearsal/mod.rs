@@ -6,13 +6,29 @@
 
 mod blob;
 mod capture;
+mod control;
+mod difference;
 mod ranges;
-#[expect(dead_code, reason = "the taps come next")]
+mod recorded;
+mod recorder;
+mod recording;
+mod replay;
+mod report;
+mod rerun;
+mod shadow;
 mod tap;
-#[expect(dead_code, reason = "as above")]
 mod trace;
 
 pub(crate) use capture::{Capture, Ended};
-pub(crate) use tap::Taps;
+pub(crate) use recorded::Recorded;
+pub(crate) use recorder::Recorder;
+pub use recorder::{RecordError, RecordOptions};
+pub(crate) use recording::one;
+pub use recording::{Beginning, Ending, Item, RecordedComponent, Recording, RecordingError, Why};
+pub use replay::{Contents, Replay, ReplayError, ReplayOptions, contents, replay};
+pub use report::{Change, Example, Group, Report};
+pub(crate) use shadow::ShadowPlace;
+pub use shadow::{PromoteError, ShadowStatus};
+pub(crate) use tap::{Keeper, Taps};
 pub use trace::Trace;
 pub(crate) use trace::{Fault, FaultKind};

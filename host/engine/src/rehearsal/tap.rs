@@ -58,6 +58,27 @@ pub(crate) trait Tap: Send + Sync {
     fn take(&self, trace: &Arc<Trace>, generation: &Arc<Generation>);
 }
 
+/// Keeps the last trace.
+#[derive(Default)]
+pub(crate) struct Keeper(Mutex<Option<Arc<Trace>>>);
+
+impl Keeper {
+    /// What it was handed.
+    pub fn take(&self) -> Option<Arc<Trace>> {
+        self.0.lock().take()
+    }
+}
+
+impl Tap for Keeper {
+    fn wants(&self, _subject: Subject) -> bool {
+        true
+    }
+
+    fn take(&self, trace: &Arc<Trace>, _generation: &Arc<Generation>) {
+        *self.0.lock() = Some(trace.clone());
+    }
+}
+
 /// All taps of an engine.
 #[derive(Default)]
 pub(crate) struct Taps {

@@ -216,20 +216,36 @@ impl Trace {
         matches!(self.end, End::Failed(_))
     }
 
-    /// The trace as bytes.
-    pub(crate) fn encode(&self) -> Vec<u8> {
+    /// Appends the trace as bytes.
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
         // Serialising these types into memory cannot fail; nothing would be decoded from nothing.
-        postcard::to_extend(self, Vec::with_capacity(4096)).unwrap_or_default()
+        *out = postcard::to_extend(self, std::mem::take(out)).unwrap_or_default();
     }
 
-    /// The trace from bytes; none if they are none.
-    pub(crate) fn decode(bytes: &[u8]) -> Option<Trace> {
-        match postcard::take_from_bytes(bytes) {
-            Ok((trace, [])) => Some(trace),
-            _ => None,
-        }
+    /// About how many bytes it takes.
+    pub(crate) fn size(&self) -> usize {
+        let call = match &self.call {
+            Call::Request { request } | Call::Forwarded { request, .. } => request.bytes.len(),
+            Call::Response { response, .. } => response.bytes.len(),
+            Call::Document { content, .. } => content.as_ref().map_or(0, |content| content.len()),
+            Call::Post { payload, .. } | Call::Timer { payload, .. } => payload.len(),
+            Call::Failed { .. } | Call::Inspect { .. } | Call::Recovery => 0,
+        };
+        let value = |value: &Option<Blob>| value.as_ref().map_or(0, |value| value.len());
+        let reads = self.reads.records.iter().map(|(key, read)| EACH + key.len() + value(read));
+        let pages = self.reads.pages.values().flat_map(|page| &page.entries);
+        let pages = pages.map(|(key, value)| EACH + key.len() + value.len());
+        let writes = self.effects.writes.iter().map(|(key, write)| EACH + key.len() + value(&write.value));
+        let sends = self.effects.sends.iter();
+        let sends = sends.map(|send| EACH + send.request.headers.len() + send.request.body.len());
+        let posts = self.effects.posts.iter().map(|(to, payload)| EACH + to.len() + payload.len());
+        let parts = reads.chain(pages).chain(writes).chain(sends).chain(posts);
+        size_of::<Trace>() + call + parts.sum::<usize>()
     }
 }
+
+/// What a part of a trace takes beside its bytes, about.
+const EACH: usize = 64;
 
 impl Message {
     /// A part of the message; nothing if there is no such part.

@@ -8,16 +8,11 @@ use crate::figures::{BadFigure, Figure, Value};
 use crate::identity_rules::{Question, Rules};
 use crate::limits::StepLimits;
 use crate::memory::Memory;
-use crate::partition::Live;
-use crate::registry::Held;
-use crate::rehearsal::Capture;
-use crate::runner::Shared;
+use crate::step::current::Step;
 use crate::step::stage::{LimitError, Post, Send, Stage, Write};
 use crate::step::wellformed::{self, Malformed};
-use crate::tables::{Building, Tables};
+use crate::tables::Building;
 use bytes::Bytes;
-use rand::rngs::StdRng;
-use rand::{Rng, SeedableRng};
 use rollcall_storage::{PartitionKey, Record, Timer};
 use std::sync::Arc;
 use wasmtime::Result;
@@ -28,6 +23,8 @@ const RANDOM_BYTES: u32 = 4096;
 /// Most bytes of one log line, message and fields together.
 const LOG_BYTES: usize = 4096;
 
+/// Log lines kept with a step that fails.
+const KEPT_ERRORS: usize = 4;
 /// Most figures that one step may say.
 const FIGURES: usize = 256;
 
@@ -74,98 +71,6 @@ pub(crate) struct StepState {
     pub lifecycle_lines: u32,
 }
 
-/// A step under way.
-pub(crate) struct Step {
-    pub shared: Arc<Shared>,
-    pub tables: Arc<Tables>,
-    pub stage: Stage,
-    pub now: u64,
-    /// Whether the component has seen `now`, so that it may not change any more.
-    pub now_seen: bool,
-    /// Drawn when the step first asks for randomness.
-    pub rng: Option<StdRng>,
-    pub host_calls: u64,
-    pub log_lines: u32,
-    /// Identifies the step in the log.
-    pub number: u64,
-    /// Notes what is read, if somebody wants to know.
-    pub capture: Option<Box<Capture>>,
-    held: Option<Held>,
-    /// Whether the step only looks, so that its partition need not be kept in memory.
-    looks: bool,
-}
-
-impl Step {
-    pub fn new(shared: Arc<Shared>, tables: Arc<Tables>, number: u64, now: u64) -> Step {
-        Step {
-            shared,
-            tables,
-            stage: Stage::default(),
-            now,
-            now_seen: false,
-            rng: None,
-            host_calls: 0,
-            log_lines: 0,
-            number,
-            capture: None,
-            held: None,
-            looks: false,
-        }
-    }
-
-    /// The step will only look at its partition.
-    pub fn look(&mut self) {
-        self.looks = true;
-    }
-
-    /// The partition, once it is entered.
-    pub fn live(&self) -> Option<&Live> {
-        self.held.as_deref()
-    }
-
-    /// Ends the step's hold of its partition and gives both.
-    pub fn finish(self) -> (Option<Held>, Stage, u64) {
-        (self.held, self.stage, self.now)
-    }
-
-    /// Binds the step to a partition: waits for other steps of it, loads it if need be.
-    pub fn enter(&mut self, partition: &PartitionKey) -> Result<(), StepError> {
-        if let Some(held) = &self.held {
-            return if held.key == *partition {
-                Ok(())
-            } else {
-                Err(StepError::SecondPartition {
-                    current: held.key.to_string(),
-                    wanted: partition.to_string(),
-                })
-            };
-        }
-        let registry = &self.shared.registry;
-        let held = if self.looks {
-            registry.look(partition, self.now)?
-        } else {
-            registry.hold(partition, self.now)?
-        };
-        if !self.now_seen {
-            self.now = self.now.max(held.last_now);
-        }
-        self.capture.take_if(|capture| !capture.enter(partition));
-        self.held = Some(held);
-        Ok(())
-    }
-
-    /// Notes something that was read of the partition.
-    fn note(&mut self, note: impl FnOnce(&mut Capture, &Live, u64)) {
-        if let (Some(capture), Some(live)) = (&mut self.capture, self.held.as_deref()) {
-            note(capture, live, self.now);
-        }
-    }
-
-    fn held(&self) -> Result<&Live, StepError> {
-        self.live().ok_or(StepError::NoPartition)
-    }
-}
-
 impl StepState {
     /// Counts one host call and gives the step.
     fn step(&mut self) -> Result<(&mut Step, &StepLimits), StepError> {
@@ -189,15 +94,13 @@ impl StepState {
 
     /// Asks the site's own rules: in a step, or while a table is built.
     fn ask(&mut self, question: Question<'_>) -> Result<Result<String, Failure>> {
-        if self.building.is_none() {
-            self.step()?;
+        if self.building.is_some() {
+            return Ok(Rules::ask_any(self.rules.as_deref(), question));
         }
-        let none = || Err(Failure::Broken("no such component".into()));
-        let answer = self.rules.as_ref().map_or_else(none, |rules| rules.ask(question));
-        if let Some(capture) = self.step.as_mut().and_then(|step| step.capture.as_mut()) {
-            capture.identity(&question, &answer);
-        }
-        Ok(answer)
+        self.step()?;
+        let rules = self.rules.as_deref();
+        let step = self.step.as_mut().ok_or(StepError::NoStep)?;
+        Ok(step.ask(rules, question))
     }
 }
 
@@ -212,17 +115,12 @@ impl wit::storage::Host for StepState {
 
     fn epoch(&mut self) -> Result<u64> {
         let (step, _) = self.step()?;
-        Ok(step.shared.epoch())
+        Ok(step.epoch())
     }
 
     fn get(&mut self, key: Vec<u8>) -> Result<Option<Vec<u8>>> {
         let (step, _) = self.step()?;
-        let live = step.live().ok_or(StepError::NoPartition)?;
-        let record = step.stage.get(live, &key, step.now).map(|record| record.value.to_vec());
-        if step.capture.is_some() && !step.stage.records.contains_key(&key) {
-            step.note(|capture, live, now| capture.get(&key, live.get(&key, now)));
-        }
-        Ok(record)
+        Ok(step.get(&key)?)
     }
 
     fn scan(
@@ -233,30 +131,7 @@ impl wit::storage::Host for StepState {
     ) -> Result<Vec<wit::storage::Entry>> {
         let (step, limits) = self.step()?;
         let limit = limit.min(limits.scan) as usize;
-        let mut entries = Vec::with_capacity(limit.min(128));
-        let (mut room, mut too_much) = (limits.memory, false);
-        step.stage.scan(step.held()?, &prefix, after.as_deref(), limit, step.now, |key, record| {
-            // What would not fit into the instance is not copied for it.
-            let size = key.len() + record.value.len();
-            if let Some(left) = room.checked_sub(size) {
-                room = left;
-                entries.push(wit::storage::Entry { key: key.to_vec(), value: record.value.to_vec() });
-                true
-            } else {
-                room = 0;
-                too_much = true;
-                false
-            }
-        });
-        if limit > 0 && step.capture.is_some() {
-            let last = entries.last().filter(|_| entries.len() == limit).map(|entry| &entry.key[..]);
-            let start = Stage::start(&prefix, after.as_deref());
-            step.note(|capture, live, now| capture.scan(live, start, &prefix, last, now));
-        }
-        if too_much {
-            return Err(StepError::Scan(limits.memory).into());
-        }
-        Ok(entries)
+        Ok(step.scan(&prefix, after.as_deref(), limit, limits.memory)?)
     }
 
     fn put(
@@ -267,7 +142,7 @@ impl wit::storage::Host for StepState {
         expires: Option<u64>,
     ) -> Result<()> {
         let (step, limits) = self.step()?;
-        step.held()?;
+        step.inside()?;
         step.stage.charge(limits, key.len(), value.len()).map_err(StepError::from)?;
         let record = Some(Record { value: Bytes::from(value), expires });
         let durable = durability == wit::storage::Durability::Durable;
@@ -277,7 +152,7 @@ impl wit::storage::Host for StepState {
 
     fn delete(&mut self, key: Vec<u8>, durability: wit::storage::Durability) -> Result<()> {
         let (step, limits) = self.step()?;
-        step.held()?;
+        step.inside()?;
         step.stage.charge(limits, key.len(), 0).map_err(StepError::from)?;
         let durable = durability == wit::storage::Durability::Durable;
         step.stage.records.insert(key, Write { record: None, durable });
@@ -288,7 +163,7 @@ impl wit::storage::Host for StepState {
 impl wit::timers::Host for StepState {
     fn set(&mut self, name: Vec<u8>, due: u64, payload: Vec<u8>) -> Result<()> {
         let (step, limits) = self.step()?;
-        step.held()?;
+        step.inside()?;
         step.stage.charge(limits, name.len(), payload.len()).map_err(StepError::from)?;
         step.stage.timers.insert(name, Some(Timer { due, payload: Bytes::from(payload) }));
         Ok(())
@@ -296,8 +171,7 @@ impl wit::timers::Host for StepState {
 
     fn cancel(&mut self, name: Vec<u8>) -> Result<()> {
         let (step, limits) = self.step()?;
-        let known = step.held()?.timer(&name).is_some();
-        step.note(|capture, _, _| capture.timer(&name, known));
+        let known = step.has_timer(&name)?;
         step.stage.charge(limits, name.len(), 0).map_err(StepError::from)?;
         if known {
             step.stage.timers.insert(name, None);
@@ -316,7 +190,7 @@ impl wit::sip::Host for StepState {
         delivery: wit::sip::Delivery,
     ) -> Result<()> {
         let (step, limits) = self.step()?;
-        step.held()?;
+        step.inside()?;
         wellformed::request(&request).map_err(StepError::from)?;
         let contact = request.contact.as_ref().map_or(0, String::len);
         let line = request.method.len() + request.uri.len() + contact;
@@ -334,7 +208,7 @@ impl wit::sip::Host for StepState {
 impl wit::posts::Host for StepState {
     fn post(&mut self, partition: String, payload: Vec<u8>) -> Result<()> {
         let (step, limits) = self.step()?;
-        step.held()?;
+        step.inside()?;
         let size = partition.len() + payload.len();
         step.stage.charge(limits, 0, size).map_err(StepError::from)?;
         Stage::fits_outbox(size).map_err(StepError::from)?;
@@ -350,31 +224,17 @@ impl wit::tables::Host for StepState {
             return Ok(building.lookup(&table, &key).map(<[u8]>::to_vec));
         }
         let (step, _) = self.step()?;
-        let value = step.tables.lookup(&table, &key);
-        if let Some(capture) = &mut step.capture {
-            capture.lookup(&table, &key, value);
-        }
-        Ok(value.map(<[u8]>::to_vec))
+        Ok(step.lookup(&table, &key))
     }
 
     fn version(&mut self, table: String) -> Result<u64> {
         let (step, _) = self.step()?;
-        let version = step.tables.version(&table);
-        if let Some(capture) = &mut step.capture {
-            capture.version(&table, version);
-        }
-        Ok(version)
+        Ok(step.table_version(&table))
     }
 
     fn entries(&mut self, table: String, at: u64, limit: u32) -> Result<wit::tables::Page> {
         let (step, limits) = self.step()?;
-        let part = step.tables.entries(&table, at, limit.min(limits.scan) as usize);
-        if let Some(capture) = &mut step.capture {
-            capture.page(&table, at, limit, &part.entries, part.next);
-        }
-        let copied =
-            |(key, value): (&[u8], &[u8])| wit::tables::Entry { key: key.into(), value: value.into() };
-        Ok(wit::tables::Page { entries: part.entries.into_iter().map(copied).collect(), next: part.next })
+        Ok(step.table_entries(&table, at, limit.min(limits.scan)))
     }
 }
 
@@ -401,8 +261,7 @@ impl wit::identity::Host for StepState {
 impl wit::clock::Host for StepState {
     fn now(&mut self) -> Result<u64> {
         let (step, _) = self.step()?;
-        step.now_seen = true;
-        Ok(step.now)
+        Ok(step.now())
     }
 }
 
@@ -412,19 +271,14 @@ impl wit::random::Host for StepState {
         if length > RANDOM_BYTES {
             return Err(StepError::Random(length).into());
         }
-        let rng = step.rng.get_or_insert_with(|| StdRng::from_rng(&mut rand::rng()));
-        let mut bytes = vec![0; length as usize];
-        rng.fill_bytes(&mut bytes);
-        if let Some(capture) = &mut step.capture {
-            capture.random(&bytes);
-        }
-        Ok(bytes)
+        Ok(step.random(length as usize))
     }
 }
 
 impl wit::log::Host for StepState {
     fn enabled(&mut self, level: wit::log::Level) -> Result<bool> {
-        Ok(log_enabled(level))
+        let rehearses = self.step.as_ref().is_some_and(Step::rehearses);
+        Ok(!rehearses && log_enabled(level))
     }
 
     fn write(
@@ -433,17 +287,22 @@ impl wit::log::Host for StepState {
         message: String,
         fields: Vec<(String, String)>,
     ) -> Result<()> {
+        let mut errors = None;
+        let rehearses = self.step.as_ref().is_some_and(Step::rehearses);
         let (number, lines) = match &mut self.step {
             Some(step) => {
                 step.host_calls += 1;
                 if step.host_calls > self.limits.host_calls {
                     return Err(StepError::HostCalls(self.limits.host_calls).into());
                 }
+                if level == wit::log::Level::Error && step.errors.len() < KEPT_ERRORS {
+                    errors = Some(&mut step.errors);
+                }
                 (step.number, &mut step.log_lines)
             }
             None => (0, &mut self.lifecycle_lines),
         };
-        if !log_enabled(level) {
+        if rehearses || (!log_enabled(level) && errors.is_none()) {
             return Ok(());
         }
         *lines = lines.saturating_add(1);
@@ -463,6 +322,9 @@ impl wit::log::Host for StepState {
             text.push_str(value);
         }
         let message: String = message.chars().take(LOG_BYTES).collect();
+        if let Some(errors) = errors {
+            errors.push(format!("{message} {text}").trim_end().to_owned());
+        }
         match level {
             wit::log::Level::Error => tracing::error!(target: "plugin", step = number, "{message} {text}"),
             wit::log::Level::Warn => tracing::warn!(target: "plugin", step = number, "{message} {text}"),

@@ -18,6 +18,9 @@ use wasmtime::Store;
 /// Times that a request may be forwarded.
 const MOST_HOPS: u32 = 8;
 
+/// Most characters of a summary.
+const SUMMARY: usize = 256;
+
 /// Takes the plugin's word on a document.
 pub(crate) type DocumentDone = Box<dyn FnOnce(Result<(), String>) + Send>;
 
@@ -133,6 +136,33 @@ impl Input {
             | Input::Recovery { partition }
             | Input::Post { to: partition, .. } => Some(partition),
         }
+    }
+
+    /// What it is, in short, for an operator.
+    pub(crate) fn summary(&self) -> String {
+        let first_line = |request: &Request| {
+            let text = |span: types::Span| {
+                let part = request.message.get(span.start as usize..span.end as usize);
+                String::from_utf8_lossy(part.unwrap_or_default()).into_owned()
+            };
+            format!("{} {}", text(request.method), text(request.uri))
+        };
+        let summary = match self {
+            Input::Request { request, .. } => first_line(request),
+            Input::Forwarded { request, hop, .. } => {
+                format!("{}, hop {}", first_line(request), hop.number)
+            }
+            Input::Outcome { outcome: Outcome::Response(response), .. } => {
+                format!("response {}", response.status)
+            }
+            Input::Outcome { outcome: Outcome::Failed(failure), .. } => format!("no response: {failure:?}"),
+            Input::Timer { name, .. } => format!("timer {}", name.escape_ascii()),
+            Input::Post { from, payload, .. } => format!("post from {from}, {} bytes", payload.len()),
+            Input::Document { document, .. } => format!("document {} {}", document.auid, document.path),
+            Input::Inspect { question, argument, .. } => format!("question {question}, {argument}"),
+            Input::Recovery { .. } => "recovery".to_owned(),
+        };
+        summary.chars().take(SUMMARY).collect()
     }
 
     /// The same request, to go on in another partition; none if it has been forwarded too often, or

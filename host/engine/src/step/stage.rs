@@ -5,7 +5,7 @@
 use crate::figures::Figure;
 use crate::limits::StepLimits;
 use crate::message::Outgoing;
-use crate::partition::Live;
+use crate::step::current::Base;
 use bytes::Bytes;
 use rollcall_storage::{MAX_KEY, MAX_VALUE, PartitionKey, Record, Timer};
 use std::collections::BTreeMap;
@@ -111,10 +111,10 @@ impl Stage {
     }
 
     /// The record under a key as this step sees it.
-    pub fn get<'a>(&'a self, live: &'a Live, key: &[u8], now: u64) -> Option<&'a Record> {
+    pub fn get<'a>(&'a self, base: &'a impl Base, key: &[u8], now: u64) -> Option<&'a Record> {
         match self.records.get(key) {
             Some(write) => write.record.as_ref().filter(|record| record.live(now)),
-            None => live.get(key, now),
+            None => base.get(key, now),
         }
     }
 
@@ -129,7 +129,7 @@ impl Stage {
     /// Records in order as this step sees them, until `take` wants no more.
     pub fn scan(
         &self,
-        live: &Live,
+        base: &impl Base,
         prefix: &[u8],
         after: Option<&[u8]>,
         limit: usize,
@@ -142,7 +142,7 @@ impl Stage {
             .range::<[u8], _>((start, Bound::Unbounded))
             .take_while(|(key, _)| key.starts_with(prefix))
             .peekable();
-        let mut kept = live.range(start, prefix).peekable();
+        let mut kept = base.range(start, prefix).peekable();
         let mut taken = 0;
         while taken < limit {
             let own = match (staged.peek(), kept.peek()) {

@@ -43,6 +43,17 @@ struct Built {
 type Seen = BTreeMap<String, Option<Weak<Table>>>;
 
 impl Tables {
+    pub fn is_empty(&self) -> bool {
+        self.tables.is_empty()
+    }
+
+    /// Names of the tables that hold what those of the other set hold.
+    pub fn like<'a>(&'a self, other: &Tables) -> impl Iterator<Item = &'a str> {
+        let like =
+            |built: &&Built| other.get(&built.name).is_some_and(|other| *other.content == *built.content);
+        self.tables.iter().filter(like).map(|built| &*built.name)
+    }
+
     pub fn lookup(&self, table: &str, key: &[u8]) -> Option<&[u8]> {
         self.get(table)?.content.get(key)
     }

@@ -41,7 +41,7 @@ fn contained_by(host: &Host, word: &str, cause: Cause) {
                 assert_eq!(host.print("enter innocent\nadd count 1"), count.to_string());
             }
         });
-        let script = if word == "enters_no_partition" || word == "enters_a_bad_partition" {
+        let script = if ["enters_no_partition", "enters_a_bad_partition", "enters_bad_text"].contains(&word) {
             word.to_owned()
         } else {
             format!("enter p\nput before 1\n{word}")
@@ -183,6 +183,21 @@ fn answers_two_messages() {
 #[test]
 fn answers_a_bad_status() {
     contained("answers_a_bad_status", Cause::Limit);
+}
+
+#[test]
+fn logs_bad_text() {
+    contained("logs_bad_text", Cause::Trap);
+}
+
+#[test]
+fn enters_bad_text() {
+    contained("enters_bad_text", Cause::Trap);
+}
+
+#[test]
+fn answers_bad_text() {
+    contained("answers_bad_text", Cause::Trap);
 }
 
 #[test]

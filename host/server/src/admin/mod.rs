@@ -5,15 +5,18 @@
 //! times, so that whatever happens on the admin address costs the SIP side nothing but its processor
 //! time. There is no password: browsers are kept out, everybody else who reaches the address is trusted.
 
+mod failures;
 mod listener;
 pub mod query;
 mod questions;
+pub mod rehearsal;
 mod reply;
 mod routes;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 pub use listener::{Admin, AdminError};
@@ -36,6 +39,12 @@ pub trait Control: Send + Sync + 'static {
     /// Every reason why not. The running generation is then left alone.
     fn swap(&self, component: Vec<u8>) -> Result<Generation, Vec<String>>;
 
+    /// Whether a component could be made the running generation. Blocks until that is known: seconds.
+    ///
+    /// # Errors
+    /// Every reason why not.
+    fn check(&self, component: Vec<u8>) -> Result<Candidate, Vec<String>>;
+
     /// Makes the generation before the running one the running one again.
     ///
     /// # Errors
@@ -45,6 +54,15 @@ pub trait Control: Send + Sync + 'static {
     /// Has the files of all tables looked at. Blocks until that is done: seconds for a million rows. None if
     /// the server stops.
     fn reload(&self) -> Option<Reload>;
+
+    /// Steps that failed lately, the latest first.
+    fn failures(&self) -> Vec<Failure>;
+
+    /// The recording of the step of one of them.
+    fn failure(&self, id: u64) -> Option<Bytes>;
+
+    /// What concerns recordings and the shadow.
+    fn rehearsal(&self) -> &dyn rehearsal::Rehearsal;
 
     /// Asks the component; the answer is JSON, in a form of the component's.
     ///
@@ -90,6 +108,91 @@ pub struct Generation {
     pub identity_rules: Option<String>,
     /// True for the one that answers.
     pub running: bool,
+    /// What has become of it.
+    #[serde(default)]
+    pub state: State,
+    /// Of the running one, if it is on trial: until when, in milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trial_until: Option<u64>,
+    /// Of the running one: whether the previous one reads what it writes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub way_back: Option<bool>,
+    /// When the server went back from it by itself, in milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub withdrawn_at: Option<u64>,
+    /// Why it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}
+
+/// What has become of a generation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// It answers.
+    #[default]
+    Running,
+    /// A roll back goes to it.
+    Previous,
+    /// If the running one loses its trial, the server goes back to it.
+    Fallback,
+    /// It has lost its trial; it comes back only if it is swapped in once more.
+    Withdrawn,
+}
+
+/// A component that could be swapped in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Candidate {
+    /// Name that the component gives itself.
+    pub name: String,
+    /// Version that the component gives itself.
+    pub version: String,
+    /// Digest of the component's bytes, hexadecimal.
+    pub digest: String,
+    /// Schemas of the records that it reads.
+    pub reads_schemas: Vec<u32>,
+    /// Schema of the records that it writes.
+    pub writes_schema: u32,
+    /// Whether the running component reads these, so that one can go back to it.
+    pub way_back: bool,
+}
+
+/// Steps of a generation that failed for the same cause in the same place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// Names it.
+    pub id: u64,
+    /// Number of the generation.
+    pub generation: u64,
+    /// Version that the component gave itself.
+    pub version: String,
+    /// The kind of failure: trap, deadline, memory, limit, verdict, instance, store.
+    pub cause: String,
+    /// What happened.
+    pub message: String,
+    /// How many steps.
+    pub count: u64,
+    /// When the first failed, in milliseconds since 1970.
+    pub first: u64,
+    /// When the last failed.
+    pub last: u64,
+    /// Number of the first step, as in the log.
+    pub step: u64,
+    /// What called the component: request, timer, ...
+    pub kind: String,
+    /// The partition, if the step had one.
+    pub partition: Option<String>,
+    /// The input, in short.
+    pub input: String,
+    /// Functions of the component under way, the innermost first.
+    pub backtrace: Vec<String>,
+    /// Errors that the component logged in the step.
+    pub log: Vec<String>,
+    /// Whether the recording of one of the steps is kept.
+    pub recorded: bool,
+    /// Whether that one failed again when it ran once more for the recording.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeats: Option<bool>,
 }
 
 /// What a reload has made of the tables.

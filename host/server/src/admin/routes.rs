@@ -9,11 +9,12 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
 use hyper::header::{CONTENT_TYPE, HeaderValue, ORIGIN};
 use hyper::{Method, Request, StatusCode};
+use serde::Serialize;
 use serde_json::json;
 use tracing::{info, warn};
 
 use super::reply::{Reply, json_reply, not_allowed, refusal, reply};
-use super::{Control, Generation, questions};
+use super::{Control, Generation, failures, questions, rehearsal};
 
 /// Largest component, in bytes.
 const LARGEST_COMPONENT: usize = 64 << 20;
@@ -43,6 +44,8 @@ impl Routes {
             (&Method::GET, "/health") => self.health(),
             (&Method::GET, "/metrics") => self.metrics(),
             (&Method::GET, "/generations") => json_reply(StatusCode::OK, &self.control.generations()),
+            (&Method::GET, "/failures") => failures::list(&*self.control),
+            (&Method::GET, "/failure") => failures::recording(&*self.control, request.uri().query()),
             (&Method::GET, "/identity") => {
                 self.asked(request, |control, query| questions::about(control, "identity", query)).await
             }
@@ -51,18 +54,32 @@ impl Routes {
             }
             (&Method::GET, "/presentities") => self.asked(request, questions::page).await,
             (&Method::GET, "/source") => self.asked(request, questions::source).await,
+            (&Method::GET, "/shadow") => rehearsal::shadow(self.control.rehearsal().shadow_status()),
             (&Method::GET, "/sources") => self.asked(request, questions::sources).await,
             // A page in the operator's browser can post to this address; it cannot help saying so.
             (&Method::POST, _) if request.headers().contains_key(ORIGIN) => {
                 refusal(StatusCode::FORBIDDEN, "not for web pages")
             }
             (&Method::POST, "/swap") => self.swap(request).await,
+            (&Method::POST, "/check") => self.check(request).await,
             (&Method::POST, "/rollback") => self.roll_back().await,
             (&Method::POST, "/reload") => self.reload().await,
+            (&Method::POST, "/record") => rehearsal::record(&*self.control, request.uri().query()),
+            (&Method::POST, "/record/next") => rehearsal::next(&*self.control, request.uri().query()),
+            (&Method::POST, "/record/stop") => rehearsal::stop(&*self.control, request.uri().query()),
+            (&Method::POST, "/shadow") => self.shadow(request).await,
+            (&Method::POST, "/shadow/stop") => {
+                self.asked(request, |control, _| rehearsal::shadow(control.rehearsal().end_shadow())).await
+            }
+            (&Method::POST, "/promote") => self.promote().await,
             (&Method::POST, "/clock/advance") => self.advance(request.uri().query()),
-            (_, "/health" | "/metrics" | "/generations") => not_allowed("GET"),
+            (_, "/health" | "/metrics" | "/generations" | "/failures" | "/failure") => not_allowed("GET"),
             (_, "/identity" | "/presentity" | "/presentities" | "/source" | "/sources") => not_allowed("GET"),
-            (_, "/swap" | "/rollback" | "/reload" | "/clock/advance") => not_allowed("POST"),
+            (_, "/swap" | "/check" | "/rollback" | "/reload" | "/clock/advance") => not_allowed("POST"),
+            (_, "/record" | "/record/next" | "/record/stop" | "/shadow/stop" | "/promote") => {
+                not_allowed("POST")
+            }
+            (_, "/shadow") => not_allowed("GET, POST"),
             _ => refusal(StatusCode::NOT_FOUND, "no such path"),
         })
     }
@@ -93,23 +110,78 @@ impl Routes {
     }
 
     async fn swap(&self, request: Request<Incoming>) -> Reply {
+        match self.component(request).await {
+            Ok((turn, component)) => self.change(turn, |control| control.swap(component)).await,
+            Err(reply) => reply,
+        }
+    }
+
+    async fn check(&self, request: Request<Incoming>) -> Reply {
+        self.loaded(request, |control, component| control.check(component)).await
+    }
+
+    async fn shadow(&self, request: Request<Incoming>) -> Reply {
+        match rehearsal::shadow_share(request.uri().query()) {
+            Ok(share) => {
+                let load = move |control: &dyn Control, component: Vec<u8>| {
+                    control.rehearsal().shadow(&component, share)
+                };
+                self.loaded(request, load).await
+            }
+            Err(problem) => refusal(StatusCode::BAD_REQUEST, &problem),
+        }
+    }
+
+    async fn promote(&self) -> Reply {
+        match Turn::take(&self.changing) {
+            Some(turn) => self.change(turn, |control| control.rehearsal().promote()).await,
+            None => under_way(),
+        }
+    }
+
+    /// Does something with the component that a request brings, which is not to run in earnest.
+    async fn loaded<T: Serialize + Send + 'static>(
+        &self,
+        request: Request<Incoming>,
+        load: impl FnOnce(&dyn Control, Vec<u8>) -> Result<T, Vec<String>> + Send + 'static,
+    ) -> Reply {
+        let (turn, component) = match self.component(request).await {
+            Ok(taken) => taken,
+            Err(reply) => return reply,
+        };
+        let control = Arc::clone(&self.control);
+        let checked = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            load(&*control, component)
+        });
+        match checked.await {
+            Ok(Ok(told)) => json_reply(StatusCode::OK, &told),
+            Ok(Err(problems)) => {
+                json_reply(StatusCode::UNPROCESSABLE_ENTITY, &json!({ "problems": problems }))
+            }
+            Err(error) => refusal(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
+        }
+    }
+
+    /// The component that a request brings, and the turn to load it.
+    async fn component(&self, request: Request<Incoming>) -> Result<(Turn, Vec<u8>), Reply> {
         if request.headers().get(CONTENT_TYPE) != Some(&WASM) {
-            return refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, "expected Content-Type: application/wasm");
+            let problem = "expected Content-Type: application/wasm";
+            return Err(refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, problem));
         }
         let Some(turn) = Turn::take(&self.changing) else {
-            return under_way();
+            return Err(under_way());
         };
         if request.body().size_hint().lower() > LARGEST_COMPONENT as u64 {
-            return too_large();
+            return Err(too_large());
         }
         let body = Limited::new(request.into_body(), LARGEST_COMPONENT).collect();
-        let component = match tokio::time::timeout(BODY_TIME, body).await {
-            Ok(Ok(body)) => Vec::from(body.to_bytes()),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => return too_large(),
-            Ok(Err(error)) => return refusal(StatusCode::BAD_REQUEST, &error.to_string()),
-            Err(_) => return refusal(StatusCode::REQUEST_TIMEOUT, "the component did not arrive in time"),
-        };
-        self.change(turn, |control| control.swap(component)).await
+        match tokio::time::timeout(BODY_TIME, body).await {
+            Ok(Ok(body)) => Ok((turn, Vec::from(body.to_bytes()))),
+            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
+            Ok(Err(error)) => Err(refusal(StatusCode::BAD_REQUEST, &error.to_string())),
+            Err(_) => Err(refusal(StatusCode::REQUEST_TIMEOUT, "the component did not arrive in time")),
+        }
     }
 
     async fn roll_back(&self) -> Reply {

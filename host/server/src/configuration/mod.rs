@@ -24,7 +24,7 @@ use toml::de::DeTable;
 
 pub use identity::IdentityRules;
 pub use operations::{Admin, Log, LogFormat, Testing};
-pub use plugin::{Given, Limits, Plugin};
+pub use plugin::{Given, Limits, Plugin, RollBack};
 pub use problem::{ConfigurationError, Problem, ProblemKind, Problems};
 pub use refusal::{Refusals, TableRefusal};
 pub use sip::{Listen, Sip, Transport};

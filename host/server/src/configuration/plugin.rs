@@ -7,7 +7,7 @@ use super::identity::IdentityRules;
 use super::resolved;
 use super::section::Section;
 use super::table::TableFile;
-use super::value::{count, duration, integer, memory, text};
+use super::value::{boolean, count, duration, integer, memory, text};
 
 /// `[plugin]`. What is absent is left to the engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,10 +18,27 @@ pub struct Plugin {
     pub instances: Option<usize>,
     /// Threads for timers, posts and recovery.
     pub workers: Option<usize>,
+    /// A folder: components that are put there are swapped in.
+    pub watch: Option<PathBuf>,
     /// `[plugin.limits]`
     pub limits: Limits,
+    /// `[plugin.roll_back]`
+    pub roll_back: RollBack,
     /// What it is given.
     pub given: Given,
+}
+
+/// When to go back from a new component that fails.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RollBack {
+    /// Whether to do so without being told.
+    pub automatic: Option<bool>,
+    /// How long after a swap.
+    pub trial: Option<Duration>,
+    /// After how many failed steps.
+    pub failures: Option<usize>,
+    /// Within which time.
+    pub window: Option<Duration>,
 }
 
 /// What the component is given to work with.
@@ -57,9 +74,25 @@ impl Plugin {
         let component = section.value("component", text).map(|path| resolved(folder, path));
         let instances = section.value("instances", count(1..=1024));
         let workers = section.value("workers", count(1..=256));
+        let watch = section.value("watch", text).map(|path| resolved(folder, path));
         let limits = Limits::read(section.section("limits"));
+        let roll_back = RollBack::read(section.section("roll_back"));
         section.finish();
-        Self { component, instances, workers, limits, given }
+        Self { component, instances, workers, watch, limits, roll_back, given }
+    }
+}
+
+impl RollBack {
+    fn read(mut section: Section<'_>) -> Self {
+        let seconds = |most: u64| duration(Duration::from_secs(1)..=Duration::from_secs(most));
+        let roll_back = Self {
+            automatic: section.value("automatic", boolean),
+            trial: section.value("trial", seconds(30 * 86_400)),
+            failures: section.value("failures", count(1..=100_000)),
+            window: section.value("window", seconds(86_400)),
+        };
+        section.finish();
+        roll_back
     }
 }
 

@@ -3,12 +3,14 @@
 use std::fmt;
 use std::sync::Arc;
 
-use rollcall_engine::{Engine, Histogram, Kind, TableGauges};
+use rollcall_engine::{Engine, Histogram, Kind, Metrics, TableGauges};
 
 use super::{Page, Source};
 
 /// Microseconds in a second: Prometheus measures in seconds.
 const MICROS: f64 = 1e6;
+/// Nanoseconds in a second.
+const NANOS: f64 = 1e9;
 /// Milliseconds in a second.
 const MILLIS: f64 = 1e3;
 
@@ -23,6 +25,17 @@ impl Source for Arc<Engine> {
         page.counter("traps", "Steps ended by a trap of the component", counts.traps.get())?;
         page.counter("deadline_misses", "Steps ended by their deadline", counts.deadlines.get())?;
         page.counter("limit_hits", "Steps ended by another limit", counts.limits.get())?;
+        page.counter("bad_verdicts", "Steps whose verdict could not be honoured", counts.verdicts.get())?;
+        page.counters(
+            "roll_backs",
+            "Returns to an earlier component, by whom; those that could not be made",
+            [
+                ("command", &counts.roll_backs),
+                ("itself", &counts.withdrawals),
+                ("refused", &counts.roll_backs_refused),
+            ]
+            .map(|(by, count)| ([("by", by.to_owned())], count.get())),
+        )?;
         page.counter("conflicts", "Steps run again after a conflict", counts.conflicts.get())?;
         page.counter("busy", "Requests refused because too much waited", counts.busy.get())?;
         page.counter("commits", "Durable commits", counts.commits.get())?;
@@ -37,6 +50,7 @@ impl Source for Arc<Engine> {
             rules.refusals.get(),
         )?;
         page.counter("identity_failures", "Calls of the site's own rules that failed", rules.failures.get())?;
+        rehearsals(page, counts)?;
         times(page, "step_seconds", "Time of a step", &counts.step_time)?;
         times(page, "commit_seconds", "Time until the commit of a step was durable", &counts.commit_time)?;
         let groups = &counts.group_size;
@@ -73,6 +87,24 @@ impl Source for Arc<Engine> {
         }
         Ok(())
     }
+}
+
+fn rehearsals(page: &mut Page<'_>, counts: &Metrics) -> fmt::Result {
+    let recorded = &counts.recording;
+    let result = |result: &str| [("result", result.to_owned())];
+    let steps = [(result("written"), recorded.written.get()), (result("left_out"), recorded.left_out.get())];
+    page.counters("recording_steps", "Steps of recordings that have ended", steps)?;
+    page.counter("recording_bytes", "Bytes of recordings that have ended", recorded.bytes.get())?;
+    let shadow = &counts.shadow;
+    let steps = [
+        (result("same"), shadow.same.get()),
+        (result("differs"), shadow.differs.get()),
+        (result("failed"), shadow.failed.get()),
+        (result("skipped"), shadow.skipped.get()),
+    ];
+    page.counters("shadow_steps", "Steps of shadows by what came of them", steps)?;
+    let seconds = shadow.cpu.get() as f64 / NANOS;
+    page.seconds("shadow_cpu_seconds", "Processor time of shadows", seconds)
 }
 
 fn tables(page: &mut Page<'_>, tables: &[TableGauges]) -> fmt::Result {

@@ -84,6 +84,14 @@ impl<'a> Page<'a> {
         Ok(())
     }
 
+    /// A sum of seconds that only grows.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn seconds(&mut self, name: &str, help: &str, value: f64) -> fmt::Result {
+        ConstCounter::new(value).encode(self.describe(name, help, MetricType::Counter)?)
+    }
+
     /// Numbers of one kind, whatever their labels.
     ///
     /// # Errors

@@ -12,7 +12,7 @@ use rollcall_engine::{
 use rollcall_storage::Memory;
 
 use super::{ServeError, settings, tables};
-use crate::configuration::{Given, IdentityRules, Plugin, Refusals};
+use crate::configuration::{Configuration, Given, IdentityRules, Plugin, Refusals};
 
 /// The key that names the site's own identity rules.
 pub(super) const RULES: &str = "identity.component";
@@ -131,6 +131,13 @@ fn attempt(
 /// It is for something else.
 pub(super) fn refusals(error: StartError, given: &Given) -> Result<Refusals, StartError> {
     let StartError::Component(error) = error else { return Err(error) };
+    match refusal(error, given) {
+        Ok(refusals) => Ok(refusals),
+        Err(error) => Err(StartError::Component(error)),
+    }
+}
+
+fn refusal(error: ComponentError, given: &Given) -> Result<Refusals, ComponentError> {
     match error {
         // It has not looked at its tables then.
         ComponentError::Configuration(keys) => Ok(Refusals { keys, tables: tables::broken(&given.tables) }),
@@ -141,8 +148,22 @@ pub(super) fn refusals(error: StartError, given: &Given) -> Result<Refusals, Sta
             let keys = vec![(RULES.to_owned(), rules_refused(given, &error))];
             Ok(Refusals { keys, tables: Vec::new() })
         }
-        other => Err(StartError::Component(other)),
+        ComponentError::NoTables(tables) => {
+            let files = given.tables.iter().filter(|file| tables.iter().any(|table| table == file.table));
+            let keys = files.map(|file| (file.key.to_owned(), "the component has no such table".to_owned()));
+            Ok(Refusals { keys: keys.collect(), tables: Vec::new() })
+        }
+        other => Err(other),
     }
+}
+
+/// Everything that is wrong with a component that was to be swapped in, a line each.
+pub(super) fn problems(configuration: &Configuration, error: ComponentError) -> Vec<String> {
+    let lines = |error| match refusal(error, &configuration.plugin.given) {
+        Ok(refusals) => configuration.refused(&refusals).0.iter().map(ToString::to_string).collect(),
+        Err(error) => vec![error.to_string()],
+    };
+    error.each().into_iter().flat_map(lines).collect()
 }
 
 fn rules_refused(given: &Given, error: &ComponentError) -> String {

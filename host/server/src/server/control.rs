@@ -1,18 +1,19 @@
 //! What the admin interface asks of the server.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use rollcall_engine::{Clock, Engine, HostClock, InspectError, StartError};
+use bytes::Bytes;
+use rollcall_engine::{Clock, ComponentError, Digest, Engine, HostClock, InspectError};
 
 use super::component;
 use super::edge::Joint;
-use super::generations::Generations;
+use super::generations;
+use super::rehearsal::Rehearsals;
 use super::reload::Reloader;
-use super::sources;
-use crate::admin::{Control, Generation, Health, Reload, Unanswered};
-use crate::configuration::{Configuration, Refusals};
+use crate::admin::rehearsal::Rehearsal;
+use crate::admin::{Candidate, Control, Failure, Generation, Health, Reload, Unanswered};
+use crate::configuration::Configuration;
 use crate::metrics::Metrics;
 
 pub(super) struct ServerControl {
@@ -21,28 +22,18 @@ pub(super) struct ServerControl {
     pub joint: Arc<Joint>,
     pub engine: Arc<Engine>,
     pub reloader: Arc<Reloader>,
-    pub generations: Arc<Generations>,
-    /// Where compiled components are kept.
-    pub compiled: Option<PathBuf>,
+    pub rehearsals: Rehearsals,
     pub clock: Arc<HostClock>,
     pub metrics: Metrics,
 }
 
 impl ServerControl {
-    fn problems(&self, error: StartError) -> Vec<String> {
-        match component::refusals(error, &self.configuration.plugin.given) {
-            Ok(refusals) => self.told(&refusals),
-            Err(error) => vec![error.to_string()],
-        }
+    fn problems(&self, error: ComponentError) -> Vec<String> {
+        component::problems(&self.configuration, error)
     }
 
-    /// What has to be done after a change of generation.
-    fn changed(&self) {
-        sources::announce(&self.engine, &self.configuration.plugin.given.sources);
-    }
-
-    fn told(&self, refusals: &Refusals) -> Vec<String> {
-        self.configuration.refused(refusals).0.iter().map(ToString::to_string).collect()
+    fn running(&self) -> Result<Generation, Vec<String>> {
+        generations::known(&self.engine).into_iter().next().ok_or_else(Vec::new)
     }
 }
 
@@ -61,7 +52,7 @@ impl Control for ServerControl {
         Health {
             ok: !self.joint.is_stopping() && !self.engine.gauges().store_failed,
             uptime: self.started.elapsed().as_secs(),
-            generation: self.generations.running().number,
+            generation: generations::running(&self.engine),
         }
     }
 
@@ -70,35 +61,41 @@ impl Control for ServerControl {
     }
 
     fn generations(&self) -> Vec<Generation> {
-        self.generations.kept()
+        generations::known(&self.engine)
     }
 
     fn swap(&self, component: Vec<u8>) -> Result<Generation, Vec<String>> {
-        let given = &self.configuration.plugin.given;
-        let keys = component::tables_without_effect(&component, given, self.compiled.clone())
-            .map_err(|error| self.problems(error))?;
-        if !keys.is_empty() {
-            return Err(self.told(&Refusals { keys, tables: Vec::new() }));
-        }
-        self.generations
-            .swap(&self.engine, |engine| engine.swap(&component).map(drop))
-            .inspect(|_| self.changed())
-            .map_err(|error| self.problems(error.into()))
+        self.engine.swap(&component).map_err(|error| self.problems(error))?;
+        self.running()
+    }
+
+    fn check(&self, component: Vec<u8>) -> Result<Candidate, Vec<String>> {
+        let description = self.engine.check(&component).map_err(|error| self.problems(error))?;
+        Ok(generations::candidate(&self.engine, description, Digest::of(&component)))
     }
 
     fn roll_back(&self) -> Result<Generation, Vec<String>> {
-        match self.generations.roll_back(|| self.engine.roll_back().map(|earlier| earlier.is_some())) {
-            Ok(Some(generation)) => {
-                self.changed();
-                Ok(generation)
-            }
-            Ok(None) => Err(vec!["there is no earlier generation".to_owned()]),
-            Err(error) => Err(self.problems(error.into())),
+        match self.engine.roll_back() {
+            Ok(Some(_)) => self.running(),
+            Ok(None) => Err(generations::nothing_earlier(&self.engine)),
+            Err(error) => Err(self.problems(error)),
         }
+    }
+
+    fn failures(&self) -> Vec<Failure> {
+        generations::failures(&self.engine)
+    }
+
+    fn failure(&self, id: u64) -> Option<Bytes> {
+        self.engine.failed_step(id)
     }
 
     fn reload(&self) -> Option<Reload> {
         self.reloader.reload()
+    }
+
+    fn rehearsal(&self) -> &dyn Rehearsal {
+        &self.rehearsals
     }
 
     fn inspect(&self, question: &str, argument: &str) -> Result<String, Unanswered> {

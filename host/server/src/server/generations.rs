@@ -1,91 +1,95 @@
-//! Numbers for what has run: a component and the site's own identity rules with it.
+//! What an operator is told of generations and of steps that failed.
 
-use parking_lot::Mutex;
-use rollcall_engine::Engine;
+use rollcall_engine::{Description, Digest, Engine, FailedStep, GenerationInfo, GenerationState};
 
-use crate::admin::Generation;
+use crate::admin::{Candidate, Failure, Generation, State};
 
-/// The running generation and the one before it, which the engine keeps for a rollback.
-pub(super) struct Generations {
-    /// Held while the engine changes, so that what is noted here is what it has done.
-    changing: Mutex<()>,
-    /// Held for moments only.
-    kept: Mutex<Kept>,
+/// Those that are kept or remembered, the running one first.
+pub(super) fn known(engine: &Engine) -> Vec<Generation> {
+    engine.generations().into_iter().map(told).collect()
 }
 
-struct Kept {
-    running: Generation,
-    previous: Option<Generation>,
-    count: u64,
+/// Number of the running one.
+pub(super) fn running(engine: &Engine) -> u64 {
+    engine.generations().first().map_or(0, |generation| generation.number)
 }
 
-impl Generations {
-    pub fn new(engine: &Engine) -> Self {
-        let kept = Kept { running: described(engine, 1), previous: None, count: 1 };
-        Self { changing: Mutex::new(()), kept: Mutex::new(kept) }
-    }
+/// Why there is nothing to go back to.
+pub(super) fn nothing_earlier(engine: &Engine) -> Vec<String> {
+    let withdrawn = known(engine).into_iter().find(|generation| generation.state == State::Withdrawn);
+    let mut told = vec!["there is no earlier generation".to_owned()];
+    told.extend(withdrawn.map(|Generation { number, name, version, why, .. }| {
+        let why = why.unwrap_or_default();
+        format!("the server went back from generation {number} ({name} {version}) by itself: {why}; swap it in to try it again")
+    }));
+    told
+}
 
-    /// Those that are kept, the running one first.
-    pub fn kept(&self) -> Vec<Generation> {
-        let kept = self.kept.lock();
-        std::iter::once(&kept.running).chain(&kept.previous).cloned().collect()
-    }
-
-    /// The running one.
-    pub fn running(&self) -> Generation {
-        self.kept.lock().running.clone()
-    }
-
-    /// Has the engine swap, and notes the new generation.
-    ///
-    /// # Errors
-    /// Those of the swap.
-    pub fn swap<E>(
-        &self,
-        engine: &Engine,
-        swap: impl FnOnce(&Engine) -> Result<(), E>,
-    ) -> Result<Generation, E> {
-        let _changing = self.changing.lock();
-        swap(engine)?;
-        let mut kept = self.kept.lock();
-        kept.count += 1;
-        let running = described(engine, kept.count);
-        kept.previous = Some(kept.replace(running));
-        Ok(kept.running.clone())
-    }
-
-    /// Has the engine go back to the previous generation. None if there is none.
-    ///
-    /// # Errors
-    /// Those of the engine.
-    pub fn roll_back<E>(&self, roll_back: impl FnOnce() -> Result<bool, E>) -> Result<Option<Generation>, E> {
-        let _changing = self.changing.lock();
-        if !roll_back()? {
-            return Ok(None);
+fn told(info: GenerationInfo) -> Generation {
+    let mut generation = Generation {
+        number: info.number,
+        name: info.name,
+        version: info.version,
+        digest: info.digest.to_string(),
+        identity_rules: info.identity_rules.map(|digest| digest.to_string()),
+        running: false,
+        state: State::Running,
+        trial_until: None,
+        way_back: None,
+        withdrawn_at: None,
+        why: None,
+    };
+    match info.state {
+        GenerationState::Running { trial, way_back } => {
+            generation.running = true;
+            generation.trial_until = trial;
+            generation.way_back = way_back;
         }
-        let mut kept = self.kept.lock();
-        if let Some(previous) = kept.previous.take() {
-            kept.previous = Some(kept.replace(Generation { running: true, ..previous }));
+        GenerationState::Previous => generation.state = State::Previous,
+        GenerationState::Fallback => generation.state = State::Fallback,
+        GenerationState::Withdrawn { at, why } => {
+            generation.state = State::Withdrawn;
+            generation.withdrawn_at = Some(at);
+            generation.why = Some(why);
         }
-        Ok(Some(kept.running.clone()))
     }
+    generation
 }
 
-impl Kept {
-    fn replace(&mut self, running: Generation) -> Generation {
-        let replaced = std::mem::replace(&mut self.running, running);
-        Generation { running: false, ..replaced }
-    }
-}
-
-fn described(engine: &Engine, number: u64) -> Generation {
-    let description = engine.description();
-    Generation {
-        number,
+/// A component that could be swapped in.
+pub(super) fn candidate(engine: &Engine, description: Description, digest: Digest) -> Candidate {
+    Candidate {
+        way_back: engine.description().reads_schemas.contains(&description.writes_schema),
         name: description.name,
         version: description.version,
-        digest: engine.digest().to_string(),
-        identity_rules: engine.identity_rules().map(|digest| digest.to_string()),
-        running: true,
+        digest: digest.to_string(),
+        reads_schemas: description.reads_schemas,
+        writes_schema: description.writes_schema,
+    }
+}
+
+/// Steps that failed lately.
+pub(super) fn failures(engine: &Engine) -> Vec<Failure> {
+    engine.failures().into_iter().map(failure).collect()
+}
+
+fn failure(step: FailedStep) -> Failure {
+    Failure {
+        id: step.id,
+        generation: step.generation,
+        version: step.version,
+        cause: step.cause.name().to_owned(),
+        message: step.message,
+        count: step.count,
+        first: step.first,
+        last: step.last,
+        step: step.step,
+        kind: step.kind.name().to_owned(),
+        partition: step.partition,
+        input: step.summary,
+        backtrace: step.backtrace,
+        log: step.log,
+        recorded: step.recorded,
+        repeats: step.repeats,
     }
 }

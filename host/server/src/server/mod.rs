@@ -4,8 +4,10 @@ mod clock;
 mod component;
 mod control;
 mod edge;
+mod folder;
 mod generations;
 mod refusal;
+mod rehearsal;
 mod reload;
 mod settings;
 mod sources;
@@ -18,7 +20,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rollcall_engine::{Engine, HostClock, StartError};
+use rollcall_engine::{ComponentError, Engine, HostClock, StartError};
 use rollcall_sip::Stack;
 use thiserror::Error;
 use tracing::{info, warn};
@@ -29,11 +31,13 @@ use crate::metrics::{Answers, Metrics, Process};
 use clock::StackClock;
 use control::ServerControl;
 use edge::Joint;
-use generations::Generations;
+use folder::Watch;
+use rehearsal::Rehearsals;
 use reload::Reloader;
 use store::Store;
 
 pub use component::check;
+pub use rehearsal::replayed_with;
 
 /// Longest wait for requests in hand, and for outcomes of requests sent, when the server stops.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -74,6 +78,9 @@ pub enum ServeError {
     /// The thread that reloads cannot be started.
     #[error("reload thread: {0}")]
     Reload(io::Error),
+    /// The thread that watches a folder cannot be started.
+    #[error("thread for components: {0}")]
+    Watch(io::Error),
     /// The admin interface does not start.
     #[error(transparent)]
     Admin(#[from] AdminError),
@@ -86,7 +93,6 @@ struct Parts {
     answers: Answers,
     joint: Arc<Joint>,
     engine: Arc<Engine>,
-    compiled: Option<PathBuf>,
 }
 
 /// A running server.
@@ -95,6 +101,7 @@ pub struct Server {
     engine: Arc<Engine>,
     stack: Stack,
     reloader: Arc<Reloader>,
+    watch: Option<Watch>,
     admin: Option<Admin>,
 }
 
@@ -110,8 +117,16 @@ impl Server {
         let joint = Joint::new(answers.clone());
         let component = component::bytes(&configuration.plugin)?;
         let store = Store::open(&configuration.storage.engine)?;
-        let compiled = store.compiled.clone();
-        let engine = match Self::engine(&configuration, &component, &store, joint.clone(), clock.clone()) {
+        let start =
+            |component: &[u8]| Self::engine(&configuration, component, &store, joint.clone(), clock.clone());
+        let engine = start(&component).or_else(|error| {
+            // A newer one may have run here, and only that reads what it has written.
+            let folder = configuration.plugin.watch.as_deref().filter(|_| cannot_read_store(&error));
+            let Some((file, newer)) = folder.and_then(folder::last) else { return Err(error) };
+            warn!(%error, "starting on {} instead", file.display());
+            start(&newer).map_err(|_| error)
+        });
+        let engine = match engine {
             Ok(engine) => Arc::new(engine),
             Err(error) => {
                 store.abandon();
@@ -119,14 +134,7 @@ impl Server {
             }
         };
         joint.set_engine(Arc::clone(&engine));
-        let parts = Parts {
-            started,
-            clock,
-            answers,
-            joint: Arc::clone(&joint),
-            engine: Arc::clone(&engine),
-            compiled,
-        };
+        let parts = Parts { started, clock, answers, joint: Arc::clone(&joint), engine: Arc::clone(&engine) };
         let begun = Self::listen(configuration, parts);
         if begun.is_err() {
             joint.part();
@@ -173,34 +181,40 @@ impl Server {
     }
 
     fn listen(configuration: Configuration, parts: Parts) -> Result<Self, ServeError> {
-        let Parts { started, clock, answers, joint, engine, compiled } = parts;
-        let generations = Arc::new(Generations::new(&engine));
-        let reloader = Reloader::start(
-            configuration.plugin.given.clone(),
-            Arc::clone(&engine),
-            Arc::clone(&generations),
-            &clock,
-        );
+        let Parts { started, clock, answers, joint, engine } = parts;
+        let reloader = Reloader::start(configuration.plugin.given.clone(), Arc::clone(&engine), &clock);
         let reloader = Arc::new(reloader.map_err(ServeError::Reload)?);
+        let watched = configuration.plugin.watch.clone();
+        // Before anything is listened on: no request is to see the former component.
+        let watch =
+            watched.map(|path| Watch::start(&path, configuration.clone(), Arc::clone(&engine), &clock));
+        let watch = watch.transpose().map_err(ServeError::Watch)?;
         let stack_clock = Arc::new(StackClock(Arc::clone(&clock)));
         let stack = Stack::start(settings::stack(&configuration), stack_clock, joint.clone())
             .map_err(ServeError::Sip)?;
         joint.set_stack(stack.clone());
-        sources::announce(&engine, &configuration.plugin.given.sources);
+        let names = configuration.plugin.given.sources.clone();
+        sources::announce(&engine, &names);
+        let announced = Arc::downgrade(&engine);
+        engine.on_change(move || {
+            if let Some(engine) = announced.upgrade() {
+                sources::announce(&engine, &names);
+            }
+        });
         let mut metrics = Metrics::default();
         metrics.add(answers);
         metrics.add(stack.clone());
         metrics.add(Arc::clone(&engine));
         metrics.add(Process { started });
         let listen = configuration.admin.map(|admin| admin.listen);
+        let rehearsals = Rehearsals::new(Arc::clone(&engine), configuration.clone());
         let control = Arc::new(ServerControl {
             started,
             configuration,
             joint: Arc::clone(&joint),
             engine: Arc::clone(&engine),
             reloader: Arc::clone(&reloader),
-            generations,
-            compiled,
+            rehearsals,
             clock,
             metrics,
         });
@@ -216,7 +230,7 @@ impl Server {
         }
         let description = engine.description();
         info!(component = description.name, version = description.version, "serving");
-        Ok(Self { joint, engine, stack, reloader, admin })
+        Ok(Self { joint, engine, stack, reloader, watch, admin })
     }
 
     /// Has the files of all tables looked at. The log tells what came of it.
@@ -253,10 +267,22 @@ impl Server {
         self.joint.part();
         drop(self.admin);
         drop(self.reloader);
+        drop(self.watch);
         stopped.map_err(ServeError::Storage)?;
         info!("stopped");
         Ok(())
     }
+}
+
+fn cannot_read_store(error: &ServeError) -> bool {
+    fn schema(error: &ComponentError) -> bool {
+        match error {
+            ComponentError::Schema { .. } => true,
+            ComponentError::Several(all) => all.iter().all(schema),
+            _ => false,
+        }
+    }
+    matches!(error, ServeError::Engine(StartError::Component(error)) if schema(error))
 }
 
 /// Why nothing starts: what was found first, and everything else.

@@ -13,7 +13,6 @@ use std::time::Duration;
 use rollcall_engine::{Clock, Digest, Engine, HostClock, TableOutcome, TableReport};
 use tracing::{debug, info, warn};
 
-use super::generations::Generations;
 use super::{component, sources};
 use crate::admin::{Reload, Reloaded, RulesReload, TableReload};
 use crate::configuration::{Given, IdentityRules, TableFile, TableRefusal, line_place, names};
@@ -38,19 +37,14 @@ impl Reloader {
     ///
     /// # Errors
     /// The system gives no thread.
-    pub fn start(
-        given: Given,
-        engine: Arc<Engine>,
-        generations: Arc<Generations>,
-        clock: &Arc<HostClock>,
-    ) -> io::Result<Self> {
+    pub fn start(given: Given, engine: Arc<Engine>, clock: &Arc<HostClock>) -> io::Result<Self> {
         let (asks, asked) = channel();
         let waker = asks.clone();
         // The thread may be gone, here and below: then nothing is to be reloaded any more.
         clock.on_jump(Box::new(move || drop(waker.send(Ask::Look))));
         let schedule = Schedule::new(&given.tables, clock.now_ms());
         let clock = Arc::clone(clock);
-        let mut thread = Thread { schedule, given, engine, generations, clock, warned: BTreeMap::new() };
+        let mut thread = Thread { schedule, given, engine, clock, warned: BTreeMap::new() };
         std::thread::Builder::new().name("reload".into()).spawn(move || thread.run(&asked))?;
         Ok(Self { asks })
     }
@@ -119,7 +113,6 @@ struct Thread {
     schedule: Schedule,
     given: Given,
     engine: Arc<Engine>,
-    generations: Arc<Generations>,
     clock: Arc<HostClock>,
     /// What was last said of each table that could not be reloaded.
     warned: BTreeMap<String, Vec<String>>,
@@ -183,8 +176,8 @@ impl Thread {
             if Some(Digest::of(&bytes)) == self.engine.identity_rules() {
                 return Ok(false);
             }
-            self.generations
-                .swap(&self.engine, |engine| engine.swap_identity_rules(Some(&bytes)).map(drop))
+            self.engine
+                .swap_identity_rules(Some(&bytes))
                 .map(|_| true)
                 .map_err(|error| format!("{file}: {error}"))
         });

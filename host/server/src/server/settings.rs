@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use bytes::Bytes;
-use rollcall_engine::{EngineConfig, IdentityLimits, StepLimits};
+use rollcall_engine::{EngineConfig, IdentityLimits, RollBack, StepLimits};
 use rollcall_sip::{Overload, StackConfig};
 
-use crate::configuration::{Configuration, IdentityRules, Limits, Transport};
+use crate::configuration::{self, Configuration, IdentityRules, Limits, Transport};
 
 pub(super) fn engine(
     configuration: &Configuration,
@@ -25,6 +25,7 @@ pub(super) fn engine(
         flush_interval: storage.flush_interval.unwrap_or(default.flush_interval),
         group_window: storage.commit_interval.unwrap_or(default.group_window),
         live_bytes: storage.live_memory.unwrap_or(default.live_bytes),
+        roll_back: roll_back(plugin.roll_back),
         compiled,
         ..default
     }
@@ -33,6 +34,15 @@ pub(super) fn engine(
 pub(super) fn identity_limits(rules: Option<&IdentityRules>) -> IdentityLimits {
     let default = IdentityLimits::default();
     IdentityLimits { time: rules.and_then(|rules| rules.time_limit).unwrap_or(default.time), ..default }
+}
+
+fn roll_back(given: configuration::RollBack) -> Option<RollBack> {
+    let default = RollBack::default();
+    given.automatic.unwrap_or(true).then(|| RollBack {
+        trial: given.trial.unwrap_or(default.trial),
+        failures: given.failures.unwrap_or(default.failures),
+        window: given.window.unwrap_or(default.window),
+    })
 }
 
 fn step_limits(limits: Limits) -> StepLimits {

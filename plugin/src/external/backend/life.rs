@@ -29,7 +29,11 @@ pub fn due(step: &mut Step<'_>, mut kept: Kept<'_>) {
         return kept.save(step);
     }
     match &mut kept.record.phase {
-        Phase::Waiting(_) | Phase::Pausing(_) => wait(step, &mut kept),
+        Phase::Waiting(since) => {
+            *since = now;
+            pacing::ask(step, kept.source);
+        }
+        Phase::Pausing(_) => wait(step, &mut kept),
         Phase::Subscribing(attempt) => {
             let trouble = if attempt.granted.is_some() { Trouble::Silent } else { Trouble::Timeout };
             retry::settle(step, &mut kept, trouble, Retry::NextTarget(0));

@@ -39,7 +39,7 @@ use crate::step::Step;
 const SCAN: u32 = 1_000;
 
 /// A timer that is so many milliseconds late has come due while there was no server.
-const LATE: u64 = 5_000;
+pub const LATE: u64 = 5_000;
 
 /// A source is wanted for this presentity, which it knows as `resource`, a URI. Does nothing if it is
 /// subscribed to already, but for another resource. Where the source has refused for good, it is tried again
@@ -73,15 +73,7 @@ pub fn start(step: &mut Step<'_>, source: &Source, resource: &str) {
 
 /// [`super::pacing`] lets a new subscription go, or a refresh that was late.
 pub fn granted(step: &mut Step<'_>, source: &Source) {
-    let Some(mut kept) = Kept::load(step, source) else { return };
-    let waits = match &kept.record.phase {
-        Phase::Waiting(_) => true,
-        Phase::Live(live) => live.next == Refresh::Paced,
-        _ => false,
-    };
-    if !waits {
-        return;
-    }
+    let Some(mut kept) = Kept::load(step, source).filter(|kept| kept.record.waits()) else { return };
     let Some(resource) = demand::wanted(step, source) else { return life::stop(step, kept) };
     if kept.record.resource != resource {
         life::leave(step, &mut kept);
@@ -93,6 +85,13 @@ pub fn granted(step: &mut Step<'_>, source: &Source) {
         _ => request::create(step, &mut kept, 0),
     }
     kept.save(step);
+}
+
+/// [`super::pacing`] has let it go while there was no server.
+pub fn missed(step: &mut Step<'_>, source: &Source) {
+    if Kept::load(step, source).is_some_and(|kept| kept.record.waits()) {
+        pacing::ask(step, source);
+    }
 }
 
 /// A source is wanted no longer: ends the subscription there and takes out what it contributed.
@@ -146,10 +145,12 @@ pub fn recover(step: &mut Step<'_>) {
     }
 }
 
-/// Asks for a slot for a new subscription.
+/// Waits for a slot for a new subscription; asks for it unless one is to come already.
 fn wait(step: &mut Step<'_>, kept: &mut Kept<'_>) {
+    if !kept.record.waits() {
+        pacing::ask(step, kept.source);
+    }
     kept.record.phase = Phase::Waiting(step.now);
-    pacing::ask(step, kept.source);
 }
 
 /// Tells the operator that a source is there, but not too often.

@@ -203,10 +203,7 @@ fn read(
         return Ok(None);
     }
     let kind = kind::of(kept.source.kind);
-    let before = match live.said {
-        true => step.host.get(&kept.source.key(keys::REPORTED)),
-        false => None,
-    };
+    let before = reported(step, kept.source, live);
     let before = before.as_deref().and_then(records::decode_with_tail::<()>);
     let shown = contribution::of(step, kept.source);
     let taken = match (message.single(HeaderName::ContentType)?, is_plainly_encoded(message)) {
@@ -236,6 +233,11 @@ fn read(
     }
 }
 
+/// The record of what the source has said in this dialog.
+fn reported(step: &mut Step<'_>, source: &Source, live: &Live) -> Option<Vec<u8>> {
+    live.said.then(|| step.host.get(&source.key(keys::REPORTED))).flatten()
+}
+
 fn refusal(refused: Refused, accept: &'static str) -> Refusal {
     match refused {
         Refused::Type => Refusal::UnsupportedMedia(accept),
@@ -247,14 +249,18 @@ fn refusal(refused: Refused, accept: &'static str) -> Refusal {
 /// What a body says enters the document, for as long as the subscription lasts.
 fn show(step: &mut Step<'_>, kept: &mut Kept<'_>, live: &mut Live, taken: Taken) {
     let source = kept.source;
+    let before = reported(step, source, live);
     live.said = true;
     live.full |= taken.refresh;
-    let reported = source.key(keys::REPORTED);
-    if taken.kept.is_empty() {
-        step.host.delete(&reported, Durability::Durable);
-    } else {
-        let record = records::encode_with_tail(&(), &taken.kept);
-        step.host.put(&reported, &record, Durability::Durable, None);
+    match (before, taken.kept.is_empty()) {
+        (None, true) => {}
+        (Some(_), true) => kept.forget_said(step),
+        (before, false) => {
+            let record = records::encode_with_tail(&(), &taken.kept);
+            if before.is_none_or(|before| before != record) {
+                step.host.put(&source.key(keys::REPORTED), &record, Durability::Durable, None);
+            }
+        }
     }
     match taken.shows {
         Shows::Document(document) => {

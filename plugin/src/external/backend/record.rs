@@ -24,9 +24,9 @@ use crate::step::{FORGOTTEN, Step};
 /// Timer N: 64*T1 in milliseconds, within which a NOTIFY has to follow a SUBSCRIBE (RFC 6665 4.1.2.4).
 pub const TIMER_N: u64 = 32_000;
 
-/// Milliseconds after which a slot is asked for again: none that was asked for gets lost, but the source may
-/// have been configured anew meanwhile.
-const SLOT: u64 = 3_600_000;
+/// Milliseconds after which a slot is asked for again, longer than any queue: none that was asked for gets lost, but
+/// the source may not have been configured for a while.
+const SLOT: u64 = 2 * 86_400_000;
 
 /// Everything about the subscription of one presentity at one source.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -182,6 +182,16 @@ impl Backend {
             Phase::Stopped(stopped) => stopped.released.then_some(stopped.not_before),
         };
         [next, self.shown_until].into_iter().flatten().min()
+    }
+
+    /// True while pacing is waited for.
+    #[must_use]
+    pub fn waits(&self) -> bool {
+        match &self.phase {
+            Phase::Waiting(_) => true,
+            Phase::Live(live) => live.next == Refresh::Paced,
+            _ => false,
+        }
     }
 
     /// Seconds to ask for.

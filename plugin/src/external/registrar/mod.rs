@@ -52,7 +52,7 @@ impl Kind for Registrar {
         }
         let document = reader::read(intake.body, &Limits::from(&intake.configuration.limits.document))?;
         let before: Option<Table> = intake.kept.and_then(|kept| postcard::from_bytes(kept).ok());
-        let order = Order::of(document.version, before.as_ref());
+        let order = Order::of(&document, before.as_ref());
         if let (Order::Late, Some(table)) = (order, &before) {
             let kept = intake.kept.unwrap_or_default().to_vec();
             return Ok(Taken { kept, shows: Shows::Same, refresh: false, identities: table.registered() });

@@ -52,18 +52,24 @@ pub enum Order {
     Next,
     /// Others are missing in between.
     Gap,
-    /// It is the same or an earlier one.
+    /// It is an earlier one, or says again what partial state said.
     Late,
 }
 
 impl Order {
     /// Of a document after a table.
+    ///
+    /// RFC 3680 section 5.2 has those discarded whose version is lower. Full state of the same version is
+    /// taken: if it says the same, nothing changes, and there are registrars that never count (Kamailio's says
+    /// 0 always). That it is no older one the dialog has seen to, by CSeq.
     #[must_use]
-    pub fn of(version: u32, before: Option<&Table>) -> Self {
-        match before {
-            None => Self::Next,
-            Some(table) if version <= table.version => Self::Late,
-            Some(table) if version - table.version == 1 => Self::Next,
+    pub fn of(document: &Reginfo, before: Option<&Table>) -> Self {
+        let Some(table) = before else { return Self::Next };
+        match document.version.checked_sub(table.version) {
+            None => Self::Late,
+            Some(0) if document.full => Self::Next,
+            Some(0) => Self::Late,
+            Some(1) => Self::Next,
             Some(_) => Self::Gap,
         }
     }

@@ -399,7 +399,7 @@ fn what_the_registrar_notifies_is_learned() {
 /// its NOTIFYs are taken, and nothing is claimed by them.
 #[test]
 fn notifies_about_an_alias_find_their_subscription() {
-    let mut far = Far { scene: Scene::new(ASKED) };
+    let mut far = Far::on(Scene::new(ASKED));
     far.scene.map(&[]);
     let mut bob = Phone::watch(&mut far.scene, "bob", AL);
     far.settle();

@@ -5,6 +5,7 @@ mod backend;
 #[allow(dead_code)]
 #[path = "../../../examples/calendar.rs"]
 pub mod calendar;
+mod circles;
 mod community;
 mod demand;
 mod directory;
@@ -12,6 +13,7 @@ mod learning;
 mod ledger;
 mod loop_guard;
 mod peers_model;
+mod privacy;
 mod registrar;
 mod stage;
 mod third_kind;

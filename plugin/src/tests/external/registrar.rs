@@ -247,7 +247,8 @@ fn ext_08_the_state_decides_on_unknown_events() {
     }
 }
 
-/// EXT-03 (RFC 3680 5.2): +1 applies, a gap applies and asks for full state, the same and lower are discarded.
+/// EXT-03 (RFC 3680 5.2): +1 applies, a gap applies and asks for full state, lower is discarded, as is
+/// partial state that comes again.
 #[test]
 fn ext_03_versions_order_the_documents() {
     let mut observer = Observer::new();
@@ -262,11 +263,26 @@ fn ext_03_versions_order_the_documents() {
         assert_eq!(observer.kept, before.kept);
     }
     let full = |version| reginfo(version, "full", &registration(ALICE, "r1", "terminated", ""));
-    assert_eq!(observer.take(&full(42)).shows, Shows::Same, "nor does an old full one count");
+    assert_eq!(observer.take(&full(41)).shows, Shows::Same, "nor does an old full one count");
     assert!(observer.take(&phone(44, "unregistered", "")).refresh, "43 is missing");
     assert!(observer.open().is_empty(), "it is applied nevertheless");
     assert!(!observer.take(&phone(45, "registered", "")).refresh, "44 is what counts now");
     assert!(!observer.take(&full(50)).refresh, "nothing is missing after full state");
+    assert!(observer.open().is_empty());
+}
+
+/// EXT-03: registrars that never count send full state only, which replaces everything (Kamailio's says 0 always).
+#[test]
+fn ext_03_full_state_counts_without_a_new_version() {
+    let mut observer = Observer::new();
+    let full = |state, contacts: &str| reginfo(0, "full", &registration(ALICE, "r1", state, contacts));
+    observer.take(&full("init", ""));
+    assert!(observer.open().is_empty());
+    let bound = contact("c1", "created", "", "");
+    assert!(!observer.take(&full("active", &bound)).refresh);
+    assert_eq!(observer.open(), [ALICE]);
+    assert_eq!(observer.take(&full("active", &contact("c1", "refreshed", "", ""))).shows, Shows::Same);
+    observer.take(&full("terminated", ""));
     assert!(observer.open().is_empty());
 }
 

@@ -81,7 +81,7 @@ fn wait(bench: &Bench) -> Verdict<String> {
 }
 
 /// It may be called more than once.
-fn told(bench: &Bench, name: &str) -> Verdict {
+pub fn told(bench: &Bench, name: &str) -> Verdict {
     let end = std::time::Instant::now() + bench.limit;
     loop {
         let log = bench.line(&script![enter name; get "log"])?;

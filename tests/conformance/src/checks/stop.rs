@@ -1,13 +1,16 @@
 //! What an orderly stop leaves.
 
+use super::crash::told;
 use super::{Check, When::Stop};
 use crate::bench::{Bench, Verdict, partition};
+use crate::peer::Answer;
 use crate::script;
 
 pub const CHECKS: &[Check] = &[
     Check::new(&["H-DUR-2"], "relaxed writes survive an orderly stop", Stop(relax, relaxed)),
     Check::new(&["H-TIMER-6"], "a timer that came due while the host was down fires, once", Stop(set, fired)),
     Check::new(&["H-TIMER-3"], "a timer that was cancelled stays so", Stop(cancel, quiet)),
+    Check::new(&["H-REC-3"], "a partition is told of a request that was under way", Stop(ask, told)),
     Check::new(&["H-STORE-3"], "a record that expired while the host was down is gone", Stop(lease, expired)),
 ];
 
@@ -44,6 +47,15 @@ fn cancel(bench: &Bench) -> Verdict<String> {
 
 fn quiet(bench: &Bench, name: &str) -> Verdict {
     bench.stays(&script![enter name; get "log"], "-")
+}
+
+fn ask(bench: &Bench) -> Verdict<String> {
+    let (name, uri) = (partition(), bench.driver());
+    let (call, requests) = bench.call(Answer::Silence);
+    let recovery = script![append "log" "recovered"];
+    bench.prints(&script![enter name; put "recovery" recovery; send uri call ""], "")?;
+    bench.arrives(&requests)?;
+    Ok(name)
 }
 
 fn lease(bench: &Bench) -> Verdict<String> {

@@ -281,4 +281,11 @@ const FAULTS: &[Fault] = &[
         "end: at + line.length",
     ),
     Fault("shows one page of a table", "H-TAB-2", "imports.mjs", "limit < all.length ?", "false ?"),
+    Fault(
+        "forgets requests under way at a stop",
+        "H-REC-3",
+        "journal.mjs",
+        "unsettled: last?.stopped ?? []",
+        "unsettled: []",
+    ),
 ];

@@ -10,6 +10,7 @@ use crate::script::Run;
 const MILLION: u32 = 1_000_000;
 
 /// Fails as a bug does.
+#[inline(never)]
 pub fn traps(_run: &mut Run) {
     panic!("told to");
 }
@@ -86,6 +87,7 @@ pub fn floods_the_log(_run: &mut Run) {
 }
 
 /// A key of a megabyte.
+#[inline(never)]
 pub fn uses_a_giant_key(_run: &mut Run) {
     storage::put(&vec![1; 1 << 20], b"", Durability::Durable, None);
 }
@@ -154,6 +156,21 @@ pub fn answers_a_bad_status(run: &mut Run) {
     run.status = Some(1200);
 }
 
+/// A log line that is no UTF-8.
+pub fn logs_bad_text(_run: &mut Run) {
+    log::write(log::Level::Info, &bad_text(), &[]);
+}
+
+/// A partition whose name is no UTF-8.
+pub fn enters_bad_text(_run: &mut Run) {
+    storage::enter(&bad_text());
+}
+
+/// An answer whose reason is no UTF-8.
+pub fn answers_bad_text(run: &mut Run) {
+    run.reason = Some(bad_text());
+}
+
 /// A megabyte of randomness.
 pub fn asks_for_much_randomness(run: &mut Run) {
     run.print(&random::bytes(1 << 20).len().to_string());
@@ -184,6 +201,12 @@ pub fn forwards_to_a_long_name(run: &mut Run) {
 /// Hands the request on with more than a value may have.
 pub fn forwards_a_giant(run: &mut Run) {
     run.forward = Some(("victim".into(), vec![b' '; (1 << 20) + 1]));
+}
+
+/// What a component in another language might take for text.
+#[allow(unsafe_code, reason = "no safe way leads here, and nothing looks into it before the host does")]
+fn bad_text() -> String {
+    unsafe { String::from_utf8_unchecked(black_box(vec![b'a', 0xc3, 0x28, 0xff])) }
 }
 
 fn request() -> Outgoing {

@@ -17,8 +17,8 @@ use bindings::exports::rollcall::plugin::lifecycle::{
     Description, Problem, RecordKind, Row, RowProblem, TableEntry,
 };
 use bindings::exports::rollcall::plugin::{handler, lifecycle};
-use bindings::rollcall::plugin::storage;
 use bindings::rollcall::plugin::types::{Request, Span};
+use bindings::rollcall::plugin::{log, storage};
 use script::Run;
 
 /// Generated code: it crosses the boundary with raw pointers, which safe Rust cannot.
@@ -42,7 +42,8 @@ struct Component;
 
 impl handler::Guest for Component {
     fn on_request(request: Request) -> Verdict {
-        let mut run = Run { method: text(&request, request.method), ..Run::default() };
+        let over_sip = !request.headers.is_empty();
+        let mut run = Run { method: text(&request, request.method), over_sip, ..Run::default() };
         run.lines(text(&request, request.body).as_bytes());
         verdict(run)
     }
@@ -106,8 +107,11 @@ fn verdict(run: Run) -> Verdict {
     }
     Verdict::Reply(Reply {
         status: run.status.unwrap_or(200),
-        reason: "OK".into(),
-        headers: run.headers,
+        reason: run.reason.unwrap_or_else(|| "OK".into()),
+        headers: match run.over_sip && run.headers.is_empty() && !run.out.is_empty() {
+            true => b"Content-Type: text/plain\r\n".to_vec(),
+            false => run.headers,
+        },
         body: run.out.into_bytes(),
         to_tag: None,
         contact: None,
@@ -118,6 +122,7 @@ impl lifecycle::Guest for Component {
     fn describe() -> Description {
         let (version, reads, writes) = match edition().trim_end_matches('.') {
             "rollcall-edition:plain" => ("1.0.0", vec![1], 1),
+            "rollcall-edition:fragile" => ("1.1.0", vec![1], 1),
             "rollcall-edition:second" => ("2.0.0", vec![1, 2], 2),
             "rollcall-edition:estrange" => ("3.0.0", vec![3], 3),
             "rollcall-edition:endless" => {
@@ -142,6 +147,7 @@ impl lifecycle::Guest for Component {
     }
 
     fn configure(json: String) -> Result<(), Vec<Problem>> {
+        std::panic::set_hook(Box::new(|panic| log::write(log::Level::Error, &panic.to_string(), &[])));
         if json.contains("trap") {
             panic!("told to");
         }

@@ -13,6 +13,8 @@ pub struct Run {
     pub forward: Option<(String, Vec<u8>)>,
     /// Status to answer with, if not 200.
     pub status: Option<u16>,
+    /// Reason phrase to answer with, if not "OK".
+    pub reason: Option<String>,
     /// Header lines to answer with.
     pub headers: Vec<u8>,
     /// Why a document is not taken.
@@ -22,6 +24,8 @@ pub struct Run {
     pub outcome: String,
     /// The method of the request.
     pub method: String,
+    /// Whether the request has header lines, so that its answer needs them too.
+    pub over_sip: bool,
     /// Whether the script came from outside, not from within another one.
     pub outermost: bool,
 }
@@ -58,8 +62,15 @@ impl Run {
     }
 
     fn statements(&mut self, script: &[u8], separator: char) {
+        assert!(!crate::edition().contains("fragile"), "too fragile for anything");
         let script = std::str::from_utf8(script).unwrap();
         for statement in script.split(separator).filter(|statement| !statement.is_empty()) {
+            // newer STATEMENT: what only the second edition does.
+            let statement = match statement.strip_prefix("newer ") {
+                Some(newer) if crate::edition().contains("second") => newer,
+                Some(_) => continue,
+                None => statement,
+            };
             let (word, rest) = statement.split_once(' ').unwrap_or((statement, ""));
             if !hostile_word(self, word) {
                 words::word(self, word, rest);

@@ -80,6 +80,7 @@ fn measure(arguments: &Arguments, mapped: bool) -> (Duration, Report) {
         // What loading has left behind is given back to the system in that time.
         warm_up: Duration::from_secs(5),
         time: Duration::from_secs_f64(arguments.seconds),
+        stop: None,
         presentities: 1000,
         watchers: 0,
         body: 512,

@@ -6,7 +6,9 @@
 //! nobody authorized.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod external;
 mod identities;
+mod swaps;
 
 use clap::Parser;
 use nix::sys::signal::Signal;
@@ -124,6 +126,12 @@ fn main() {
     if identities::NAME.contains(&arguments.only) {
         identities::compare(&arguments);
     }
+    if swaps::NAME.contains(&arguments.only) {
+        swaps::compare(&arguments);
+    }
+    if external::NAME.contains(&arguments.only) {
+        external::measure();
+    }
 }
 
 fn plan(load: &Load, arguments: &Arguments, server: SocketAddr, pid: u32) -> Plan {
@@ -137,6 +145,7 @@ fn plan(load: &Load, arguments: &Arguments, server: SocketAddr, pid: u32) -> Pla
         warm_up: Duration::from_secs(1),
         // A wide fan-out needs some time for a few publications.
         time: Duration::from_secs_f64(arguments.seconds.max(4.0 / load.rate)),
+        stop: None,
         presentities: load.presentities,
         watchers: load.watchers,
         body: 512,

@@ -102,7 +102,7 @@ fn ext_02_a_subscription_is_refreshed_in_its_dialog() {
 fn refreshes_are_spread() {
     let mut times = std::collections::BTreeSet::new();
     for seed in 0..8 {
-        let mut far = Far { scene: crate::tests::scene::Scene::new(ONE) };
+        let mut far = Far::on(crate::tests::scene::Scene::new(ONE));
         for _ in 0..seed {
             far.scene.host.draw();
         }
@@ -140,6 +140,7 @@ fn rfc6665_4_1_3_a_notify_may_shorten_the_subscription() {
     assert_eq!((status.expires, status.shown_until), (Some(now + 100_000), Some(now + 100_000)));
     let passed = far.until_asked(100).unwrap();
     assert!((49..=91).contains(&passed), "{passed}");
+    assert_eq!((far.shown().as_str(), far.status().unwrap().shown_until), ("one", status.shown_until));
     // It says 0, but it was asked for an hour: neither is taken at its word for more than that.
     far.tell(&ask, 3, "active;expires=4294967295", "");
     let status = far.status().unwrap();
@@ -248,10 +249,54 @@ fn a_source_that_is_gone_is_forgotten() {
     assert_eq!(far.shown(), "");
 }
 
-/// Room for 100,000 of them.
+/// Room for 100,000 of them, and what it costs to hear the same again: the record of the dialog is written, no timer set.
 #[test]
-fn a_subscription_takes_little_room() {
-    let (far, _) = Far::live(ONE);
+fn a_subscription_takes_little_room_and_a_notify_little_work() {
+    let (mut far, ask) = Far::live(ONE);
     let size = far.record().len();
-    assert!(size <= 150, "{size} bytes");
+    assert!(size <= 140, "{size} bytes");
+    far.pass(10);
+    assert_eq!(far.tell(&ask, 2, "active;expires=3590", "one"), 200);
+    let cost = far.cost;
+    assert_eq!((cost.durable_writes, cost.relaxed_writes, cost.timers, cost.sends), (1, 0, 0, 0));
+    assert!(cost.storage_calls <= 6, "{cost:?}");
+}
+
+/// RFC 3261 21.4.20: a SUBSCRIBE of our own that comes back is told so; for its source that is final.
+#[test]
+fn rfc3261_21_4_20_our_own_subscribe_is_not_served() {
+    let mut far = Far::new(ONE);
+    let ask = far.only_ask();
+    let contact = ask.sent.request.contact.clone().unwrap();
+    let text = format!(
+        "SUBSCRIBE {ALICE} SIP/2.0\n{}Contact: <sip:{contact}@192.0.2.9>\n\n",
+        ask.headers.replace("\r\n", "\n")
+    );
+    let answer = far.scene.request(&text).unwrap();
+    assert_eq!(answer.status, 482);
+    far.answer(&ask, answer.status, "");
+    assert_eq!(far.phase(), "stopped");
+    assert_eq!(far.lines("come round in a circle"), 1);
+}
+
+/// The whole way of a registrar: reginfo comes in, and is shown.
+#[test]
+fn wps_07_a_registration_is_shown() {
+    let mut far = Far::new(&ONE.replace("community", "registrar"));
+    let ask = far.only_ask();
+    far.accept(&ask, 3_761);
+    let body = format!(
+        "<?xml version='1.0'?><reginfo xmlns='urn:ietf:params:xml:ns:reginfo' version='0' state='full'>\
+         <registration aor='{ALICE}' id='r' state='active'>\
+         <contact id='c' state='active' event='registered'><uri>sip:alice@192.0.2.77</uri></contact>\
+         </registration></reginfo>"
+    );
+    let lines = "Subscription-State: active;expires=3761\nEvent: reg\n";
+    let answer = far.notify_with(&ask, "far", 1, lines, THERE, "application/reginfo+xml", &body);
+    assert_eq!(answer.status, 200);
+    let status = far.status().unwrap();
+    assert_eq!((status.phase, status.shown_until), ("live", status.expires));
+    // The next body is read with what was kept of this one (EXT-03): its number is not higher.
+    let answer = far.notify_with(&ask, "far", 2, lines, THERE, "application/reginfo+xml", &body);
+    assert_eq!((answer.status, far.asks().len()), (200, 0));
 }

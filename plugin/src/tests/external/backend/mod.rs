@@ -4,6 +4,7 @@ mod credentials;
 mod dialog;
 mod ends;
 mod failures;
+mod model;
 mod recovery;
 
 use crate::configuration::Configuration;
@@ -15,7 +16,7 @@ use crate::presentation::Part;
 use crate::sip::message::Peer;
 use crate::sip::owned::OwnedMessage;
 use crate::step::Step;
-use crate::testing::Sent;
+use crate::testing::{Cost, Sent};
 use crate::tests::scene::{ALICE, Answer, Scene, header};
 
 /// Where the first target is.
@@ -42,6 +43,8 @@ pub fn document(note: &str) -> String {
 /// The presence server, and a source that does what the test says.
 pub struct Far {
     pub scene: Scene,
+    /// What the latest NOTIFY cost.
+    pub cost: Cost,
 }
 
 /// A SUBSCRIBE that the source got.
@@ -79,9 +82,14 @@ impl Ask {
 }
 
 impl Far {
+    /// Nobody is watched yet.
+    pub fn on(scene: Scene) -> Self {
+        Self { scene, cost: Cost::default() }
+    }
+
     /// Alice is watched, and the first SUBSCRIBE is on its way.
     pub fn new(configuration: &str) -> Self {
-        let mut far = Self { scene: Scene::new(configuration) };
+        let mut far = Self::on(Scene::new(configuration));
         far.scene.watch("bob");
         far.settle();
         far
@@ -95,6 +103,17 @@ impl Far {
         assert_eq!(far.tell(&ask, 1, "active;expires=3600", "one"), 200);
         assert_eq!(far.shown(), "one");
         (far, ask)
+    }
+
+    /// Somebody else is watched, by number; the status of the answer.
+    pub fn watch_other(&mut self, user: u32) -> u16 {
+        let presentity = format!("sip:user{user}@example.com");
+        let text = format!(
+            "SUBSCRIBE {presentity} SIP/2.0\nTo: <{presentity}>\nFrom: <sip:bob@example.com>;tag=w\n\
+             Call-ID: w{user}\nCSeq: 1 SUBSCRIBE\nP-Asserted-Identity: <sip:bob@example.com>\n\
+             Contact: <sip:bob@192.0.2.1>\nEvent: presence\n\n"
+        );
+        self.scene.request(&text).unwrap().status
     }
 
     /// Runs what is due and answers what watchers get.
@@ -207,6 +226,7 @@ impl Far {
              {contact}{lines}{media}\n{body}"
         );
         let answer = self.scene.request_from(&text, Peer { address: from, trusted: false }).unwrap();
+        self.cost = self.scene.cost;
         self.settle();
         answer
     }

@@ -2,6 +2,7 @@
 
 use super::failures::single;
 use super::{Far, ONE};
+use crate::external::pacing;
 use crate::handler::Failure;
 use crate::tests::scene::ALICE;
 
@@ -84,13 +85,7 @@ fn what_was_missed_is_paced() {
     let mut far = Far::new(&slow);
     let mut first = Vec::new();
     for user in 0..20 {
-        let presentity = format!("sip:user{user}@example.com");
-        let text = format!(
-            "SUBSCRIBE {presentity} SIP/2.0\nTo: <{presentity}>\nFrom: <sip:bob@example.com>;tag=w\n\
-             Call-ID: w{user}\nCSeq: 1 SUBSCRIBE\nP-Asserted-Identity: <sip:bob@example.com>\n\
-             Contact: <sip:bob@192.0.2.1>\nEvent: presence\n\n"
-        );
-        assert_eq!(far.scene.request(&text).unwrap().status, 200);
+        assert_eq!(far.watch_other(user), 200);
     }
     for _ in 0..30 {
         far.settle();
@@ -110,7 +105,8 @@ fn what_was_missed_is_paced() {
     far.settle();
     let mut sent = far.asks().len();
     assert!(sent <= 2, "{sent} at once");
-    for _ in 0..30 {
+    // Slots that the crash has brought back are of no use to anybody.
+    for _ in 0..60 {
         let before = far.asks().len();
         far.pass(1);
         assert!(far.asks().len() <= before + 2);
@@ -131,4 +127,44 @@ fn what_ended_meanwhile_begins_anew() {
     let anew = far.only_ask();
     assert!(!anew.in_dialog());
     assert_eq!(anew.sent.partition, ALICE);
+}
+
+/// Slots that have passed while there was no server are not used all at once.
+#[test]
+fn slots_that_were_missed_are_paced() {
+    let slow = single().replace("\"domain\"", "\"rate\":1,\"domain\"");
+    let mut far = Far::new(&slow);
+    far.scene.host.sent.clear();
+    for user in 0..20 {
+        assert_eq!(far.watch_other(user), 200);
+    }
+    far.scene.settle();
+    let before = far.asks().len();
+    far.crash();
+    far.scene.host.advance(600_000);
+    far.settle();
+    assert!(far.asks().len() <= before + 2, "{}", far.asks().len());
+    for _ in 0..60 {
+        let before = far.asks().len();
+        far.pass(1);
+        assert!(far.asks().len() <= before + 2);
+    }
+    assert!(far.asks().len() >= 20, "{}", far.asks().len());
+}
+
+/// A subscription that ends while its refresh waits for pacing uses that slot for a new one.
+#[test]
+fn a_slot_serves_whatever_is_needed_then() {
+    let (mut far, ask) = Far::live(&single().replace("\"domain\"", "\"rate\":1,\"domain\""));
+    far.scene.host.advance(3_300_000);
+    // Five others are before it.
+    far.step(|step, source| (0..5).for_each(|_| pacing::ask(step, source)));
+    assert_eq!((far.phase(), far.asks().len()), ("live", 0));
+    assert_eq!(far.tell(&ask, 2, "terminated;reason=deactivated", ""), 200);
+    assert_eq!((far.phase(), far.asks().len()), ("waiting", 0));
+    far.until_asked(10).unwrap();
+    let anew = far.only_ask();
+    assert!(!anew.in_dialog());
+    far.pass(20);
+    assert_eq!(far.asks(), [anew]);
 }
