@@ -12,6 +12,7 @@ mod configuration;
 mod containment;
 mod documents;
 mod expiry;
+mod external;
 mod fetch;
 mod folder;
 mod header_forms;

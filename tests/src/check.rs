@@ -136,6 +136,10 @@ fn within_rsip(uri: &str) -> bool {
 
 fn by_rsip(message: &Message, bytes: &[u8]) -> Result<(), String> {
     let uris = [message.uri(), address(message.header("Contact").unwrap_or("sip:none@invalid"))];
+    // Nor does it read addresses of IPv6 in Via.
+    if message.all("Via").any(|via| via.contains('[')) {
+        return Ok(());
+    }
     if uris.iter().any(|u| !u.is_empty() && !within_rsip(u)) {
         return Ok(());
     }

@@ -7,7 +7,7 @@ use crate::rng::unique;
 use nix::sys::socket::{setsockopt, sockopt};
 use std::collections::HashMap;
 use std::io::{Read as _, Write as _};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -96,13 +96,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Endpoint {
-    /// Opens the sockets on a free port of 127.0.0.1. With `listen`, TCP connections to that
+    /// Opens the sockets on a free port of an address of this machine. With `listen`, TCP connections to that
     /// port are accepted; without, they are refused.
     #[must_use]
-    pub fn open(server_tcp: SocketAddr, listen: bool) -> Self {
+    pub fn open(ip: IpAddr, server_tcp: SocketAddr, listen: bool) -> Self {
         let (udp, listener) = (0..100)
             .find_map(|_| {
-                let udp = UdpSocket::bind("127.0.0.1:0").ok()?;
+                let udp = UdpSocket::bind((ip, 0)).ok()?;
                 if !listen {
                     return Some((udp, None));
                 }

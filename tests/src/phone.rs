@@ -5,7 +5,7 @@ use crate::endpoint::{Arrived, Endpoint, Transport};
 use crate::message::Message;
 use crate::rng::unique;
 use crate::server::Server;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
@@ -50,8 +50,24 @@ impl Phone {
         identity: &str,
         listen: bool,
     ) -> Self {
-        let endpoint = Arc::new(Endpoint::open(tcp, listen));
+        let endpoint = Arc::new(Endpoint::open(Ipv4Addr::LOCALHOST.into(), tcp, listen));
         Self { endpoint, identity: identity.to_owned(), server, transport }
+    }
+
+    /// Sockets on an address of this machine for somebody who waits for others; see [`Phone::toward`].
+    #[must_use]
+    pub fn of_nobody(ip: IpAddr) -> Self {
+        let nowhere = SocketAddr::new(ip, 9);
+        let endpoint = Arc::new(Endpoint::open(ip, nowhere, true));
+        let identity = "sip:nobody@source.example".to_owned();
+        Self { endpoint, identity, server: nowhere, transport: Transport::Udp }
+    }
+
+    /// A phone that talks UDP from another address of this machine.
+    #[must_use]
+    pub fn from(server: &Server, ip: IpAddr, identity: &str) -> Self {
+        let endpoint = Arc::new(Endpoint::open(ip, server.tcp(), false));
+        Self { endpoint, identity: identity.to_owned(), server: server.udp(), transport: Transport::Udp }
     }
 
     /// A phone with another identity on the same sockets.

@@ -7,7 +7,7 @@ use crate::phone::Phone;
 use crate::rng::unique;
 use crate::{LIMIT, Server};
 use std::collections::{HashMap, VecDeque};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,6 +20,10 @@ pub use digest::Digest;
 
 /// The server's own identity at sources, unless a test sets another.
 pub const SUPER_USER: &str = "sip:presence@example.com";
+/// Time that goes on at once at the most, well below the 32 seconds after which SIP takes silence for an answer.
+const PIECE: Duration = Duration::from_secs(4);
+/// Longest wait for what may not come to an end.
+const HANGS: Duration = Duration::from_millis(500);
 /// Stands for the version in the text of a body.
 pub const VERSION: &str = "$VERSION";
 
@@ -108,6 +112,8 @@ struct State {
     /// What was decided about each request, by branch.
     decided: HashMap<String, (u16, Instant, Option<Message>)>,
     ahead: Duration,
+    /// SUBSCRIBEs whose NOTIFY is still to come.
+    busy: usize,
     faults: Vec<String>,
 }
 
@@ -135,18 +141,23 @@ impl Source {
     /// A registrar that tells of registrations (RFC 3680).
     #[must_use]
     pub fn registrar() -> Self {
-        Self::open("reg")
+        Self::registrar_at(Ipv4Addr::LOCALHOST.into())
+    }
+
+    /// As above, on another address of this machine.
+    #[must_use]
+    pub fn registrar_at(ip: IpAddr) -> Self {
+        Self::open(ip, "reg")
     }
 
     /// Another community that tells of presence (RFC 3856).
     #[must_use]
     pub fn community() -> Self {
-        Self::open("presence")
+        Self::open(Ipv4Addr::LOCALHOST.into(), "presence")
     }
 
-    fn open(event: &'static str) -> Self {
-        let nowhere = SocketAddr::from(([127, 0, 0, 1], 9));
-        let phone = Phone::at(nowhere, nowhere, Transport::Udp, "sip:source@source.example", true);
+    fn open(ip: IpAddr, event: &'static str) -> Self {
+        let phone = Phone::of_nobody(ip);
         let state = Arc::new(Mutex::new(State::default()));
         let decider = Decider { event, contact: phone.contact(), state: Arc::clone(&state) };
         phone.endpoint().serve(Box::new(move |request| decider.answer(request)));
@@ -246,7 +257,7 @@ impl Source {
     /// something that would have come after it.
     #[track_caller]
     pub fn assert_quiet(&self) {
-        if let Some(subscribe) = self.try_subscribe(Duration::from_millis(150)) {
+        if let Some(subscribe) = self.try_subscribe(Duration::from_millis(100)) {
             panic!("a SUBSCRIBE that nobody expects:\n{}", subscribe.message);
         }
     }
@@ -302,13 +313,40 @@ impl Source {
         lock(&self.state).dialogs.len()
     }
 
-    /// Time goes on for the server and its sources.
+    /// Time goes on for the server and its sources, a little at a time, so that whatever becomes due is done when it
+    /// is due.
     #[track_caller]
     pub fn advance(server: &Server, sources: &[&Self], by: Duration) {
-        for source in sources {
-            lock(&source.state).ahead += by;
+        let piece = if by > Duration::from_secs(1200) { Duration::from_secs(30) } else { PIECE };
+        let mut left = by;
+        while !left.is_zero() {
+            let step = left.min(piece);
+            Self::settle(server, sources);
+            for source in sources {
+                lock(&source.state).ahead += step;
+            }
+            server.advance(step);
+            left -= step;
         }
-        server.advance(by);
+        Self::settle(server, sources);
+    }
+
+    /// Waits until nothing is under way between the server and its peers, or something hangs for long: time that goes on
+    /// meanwhile would count as silence of the one or the other.
+    fn settle(server: &Server, sources: &[&Self]) {
+        // What a silent source was sent hangs. It is about one presentity in all tests.
+        let silent = sources.iter().filter(|source| lock(&source.state).silent).count();
+        let begun = Instant::now();
+        while begun.elapsed() < HANGS {
+            let metrics = server.admin().metrics();
+            let most = |name: &str, most: f64| metrics.sum(name, &[]).unwrap_or(0.0) <= most;
+            let busy = sources.iter().any(|source| lock(&source.state).busy > 0);
+            let hanging = u32::try_from(silent).map_or(0.0, f64::from);
+            if !busy && most("rollcall_outbox_depth", 0.0) && most("rollcall_sends_in_flight", hanging) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
     }
 
     /// The phone that it is made of.
@@ -411,6 +449,7 @@ impl Decider {
         };
         let waits = later.is_some();
         state.decided.insert(request.branch(), (status, at, later));
+        state.busy += 1;
         if waits { Answer::Silence } else { answer }
     }
 
@@ -537,6 +576,7 @@ impl Worker {
         } else if accepted {
             self.notify(&arrived.message, ends);
         }
+        lock(&self.state).busy -= 1;
         // The test may be over.
         let _ = self.seen.send(Subscribe { message: arrived.message, status, at });
     }

@@ -88,6 +88,15 @@ fn object(text: &mut String, indent: usize, members: &Map<String, Value>) {
 
 fn objects(text: &mut String, indent: usize, elements: &[Value]) {
     let rows: Vec<_> = elements.iter().filter_map(Value::as_object).collect();
+    let is_deep = |row: &&Map<String, Value>| row.values().any(Value::is_object);
+    if rows.len() == elements.len() && rows.iter().any(is_deep) {
+        // Too much for a line of a table.
+        for (index, row) in rows.into_iter().enumerate() {
+            let _ = writeln!(text, "{:indent$}{}:", "", index + 1);
+            object(text, indent + 2, row);
+        }
+        return;
+    }
     let lines = match rows.len() == elements.len() {
         true => Table::default().rows(rows.into_iter()),
         false => elements.iter().map(|element| inline(element) + "\n").collect(),
@@ -99,7 +108,9 @@ fn objects(text: &mut String, indent: usize, elements: &[Value]) {
 
 /// The value of a member. One that is an instant by its name, in milliseconds since 1970, becomes a date.
 fn member(name: &str, value: &Value) -> String {
-    let instant = matches!(name, "now" | "created" | "expires") || name.ends_with("_since");
+    const INSTANTS: [&str; 8] =
+        ["now", "created", "changed", "expires", "since", "at", "last_contact", "next_try"];
+    let instant = INSTANTS.contains(&name) || name.ends_with("_since") || name.ends_with("_until");
     match value.as_u64().filter(|_| instant) {
         Some(ms @ 1..=LAST) => date(ms),
         _ => inline(value),
@@ -156,16 +167,24 @@ mod tests {
             "white": { "entry": "@example.com", "kind": "domain" },
             "publications": [{ "id": "a", "bytes": 512 }, { "id": "bcd" }],
             "watchers": [],
+            "sources": [
+                { "name": "scscf", "subscription": { "phase": "live", "next_try": 1_700_000_000_000_u64 } },
+                { "name": "partner", "subscription": null },
+            ],
             "packages": ["presence", "presence.winfo"],
             "in_flight_since": null,
             "expires": 1_700_000_000_000_u64,
+            "last_error": { "why": "503", "at": 1_700_000_000_000_u64 },
         });
         let expected = "black: no\n\
             expires: Tue, 14 Nov 2023 22:13:20 GMT\n\
             fundamental: sip:alice@example.com\n\
             in flight since: -\n\
+            last error:\n  at: Tue, 14 Nov 2023 22:13:20 GMT\n  why: 503\n\
             packages: presence, presence.winfo\n\
             publications:\n  bytes  id\n  512    a\n  -      bcd\n\
+            sources:\n  1:\n    name: scscf\n    subscription:\n      next try: Tue, 14 Nov 2023 22:13:20 GMT\n      \
+            phase: live\n  2:\n    name: partner\n    subscription: -\n\
             watchers: none\n\
             white:\n  entry: @example.com\n  kind: domain\n";
         assert_eq!(text(&answer), expected);

@@ -34,6 +34,30 @@ fn a_configuration_with_problems_exits_with_78_and_tells_them_all() {
     }
 }
 
+/// The example of sources explains every key, also those that it leaves at their defaults; the component takes them all.
+#[test]
+fn the_commented_keys_of_sources_are_keys() {
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/external");
+    let folder = tempfile::tempdir().unwrap();
+    for file in ["partner.json", "scscf.password"] {
+        std::fs::copy(example.join(file), folder.path().join(file)).unwrap();
+    }
+    let is_key = |line: &str| {
+        let name = line.split(" = ").next().unwrap_or_default();
+        line.contains(" = ") && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
+    };
+    let text: Vec<String> = std::fs::read_to_string(example.join("rollcall.toml"))
+        .unwrap()
+        .lines()
+        .map(|line| line.strip_prefix("# ").filter(|key| is_key(key)).unwrap_or(line).to_owned())
+        .collect();
+    assert!(text.iter().any(|line| line.starts_with("grace = ")));
+    let file = folder.path().join("r.toml");
+    std::fs::write(&file, text.join("\n")).unwrap();
+    let output = rollcall(&["check", "--config", file.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output.stderr));
+}
+
 #[test]
 fn a_file_that_is_not_there_exits_with_78() {
     let output = rollcall(&["check", "--config", "/nonexistent/r.toml"]);
@@ -42,11 +66,13 @@ fn a_file_that_is_not_there_exits_with_78() {
 }
 
 #[test]
-fn the_example_has_no_problem() {
-    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/rollcall.toml");
-    let output = rollcall(&["check", "--config", example.to_str().unwrap()]);
-    assert_eq!(output.status.code(), Some(0), "{}", said(&output.stderr));
-    assert!(output.stderr.is_empty());
+fn the_examples_have_no_problem() {
+    for example in ["rollcall.toml", "external/rollcall.toml"] {
+        let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples").join(example);
+        let output = rollcall(&["check", "--config", example.to_str().unwrap()]);
+        assert_eq!(output.status.code(), Some(0), "{}", said(&output.stderr));
+        assert!(output.stderr.is_empty());
+    }
 }
 
 #[test]

@@ -293,7 +293,7 @@ const SOURCES: &str = "[external]\nsuper_user = 'sip:presence@example.com'\nrelo
 #[test]
 fn the_files_of_all_sources_become_one_table() {
     let given = parse(&format!("{GOOD}{SOURCES}")).unwrap().plugin.given;
-    assert_eq!(given.sources, ["example.com", "partner", "other"]);
+    assert_eq!(given.sources, ["partner", "other", "example.com"]);
     let table = |number: usize, name: &str, file: &str, format| TableFile {
         table: "external",
         key: format!("external.community[{number}].identities"),

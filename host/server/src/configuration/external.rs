@@ -12,8 +12,6 @@ use super::section::Section;
 use super::table::{TableFile, by_name, path, reload};
 use super::value::boolean;
 
-/// Kinds of sources, as the keys of their tables.
-const KINDS: [&str; 2] = ["registrar", "community"];
 /// Largest file of a password, in bytes.
 const LONGEST_PASSWORD: u64 = 4096;
 
@@ -34,27 +32,26 @@ pub(super) fn external(
 ) -> External {
     let mut external = External::default();
     let reload = reload(&mut section);
-    for kind in KINDS {
-        for (index, mut entry) in section.entries(kind) {
-            let password = password(entry.section("credentials"), folder);
-            if let (Some(password), Some(credentials)) = (password, credentials(settings, kind, index)) {
-                credentials.remove("password_file");
-                credentials.insert("password".to_owned(), Value::String(password));
-            }
-            let enabled = entry.value("enabled", boolean).unwrap_or(true);
-            let identities = entry.value("identities", path).map(|path| resolved(folder, path));
-            let format = identities.as_deref().and_then(by_name);
-            if identities.is_some() && format.is_none() {
-                entry.refuse("identities", "a name that ends in .json or .csv");
-            }
-            // A source without a proper name is told by the component.
-            let Some(name) = name(&mut entry).filter(|_| enabled) else { continue };
-            if let Some((file, format)) = identities.zip(format) {
-                let (key, label) = (entry.dotted("identities"), Some(name.clone()));
-                external.tables.push(TableFile { table: "external", key, file, format, label, reload });
-            }
-            external.sources.push(name);
+    // Which kinds there are, as the keys of their tables, is the component's business.
+    for (kind, index, mut entry) in section.entries() {
+        let password = password(entry.section("credentials"), folder);
+        if let (Some(password), Some(credentials)) = (password, credentials(settings, kind, index)) {
+            credentials.remove("password_file");
+            credentials.insert("password".to_owned(), Value::String(password));
         }
+        let enabled = entry.value("enabled", boolean).unwrap_or(true);
+        let identities = entry.value("identities", path).map(|path| resolved(folder, path));
+        let format = identities.as_deref().and_then(by_name);
+        if identities.is_some() && format.is_none() {
+            entry.refuse("identities", "a name that ends in .json or .csv");
+        }
+        // A source without a proper name is told by the component.
+        let Some(name) = name(&mut entry).filter(|_| enabled) else { continue };
+        if let Some((file, format)) = identities.zip(format) {
+            let (key, label) = (entry.dotted("identities"), Some(name.clone()));
+            external.tables.push(TableFile { table: "external", key, file, format, label, reload });
+        }
+        external.sources.push(name);
     }
     external
 }

@@ -102,16 +102,22 @@ impl<'a> Section<'a> {
         elements.into_iter().collect()
     }
 
-    /// The tables in the array under a key, each with its place, from 0. What is no table is left out.
-    pub(super) fn entries(&mut self, key: &'static str) -> Vec<(usize, Section<'a>)> {
-        let path = joined(&self.path, key);
-        let array = self.ask(key).and_then(|value| value.get_ref().as_array());
-        let entry = |(index, element): (usize, &'a Spanned<DeValue<'a>>)| {
-            let table = Some(element.get_ref().as_table()?);
-            let path = element_path(&path, index);
-            Some((index, Section { findings: self.findings, path, table, asked: Vec::new() }))
-        };
-        array.into_iter().flat_map(|array| array.iter().enumerate()).filter_map(entry).collect()
+    /// The tables in all arrays of tables, each with the key of its array and its place there, from 0.
+    pub(super) fn entries(&self) -> Vec<(&'a str, usize, Section<'a>)> {
+        let mut entries = Vec::new();
+        for (key, value) in self.table.into_iter().flat_map(DeTable::iter) {
+            let key = key.get_ref().as_ref();
+            let elements = value.get_ref().as_array().into_iter().flat_map(|array| array.iter());
+            for (index, element) in elements.enumerate() {
+                if let Some(table) = element.get_ref().as_table() {
+                    let path = element_path(&joined(&self.path, key), index);
+                    let section =
+                        Section { findings: self.findings, path, table: Some(table), asked: Vec::new() };
+                    entries.push((key, index, section));
+                }
+            }
+        }
+        entries
     }
 
     /// A key of this table, dotted.
