@@ -1,5 +1,8 @@
 //! Builds the test plugin, the identity rules for tests, and those among the examples.
 
+// A build script has no other way to say that it cannot go on.
+#![allow(clippy::expect_used)]
+
 mod interfaces;
 
 use rollcall_guest_builder::Guest;

@@ -6,7 +6,7 @@
 
 mod common;
 
-use common::{Bench, publish};
+use common::Bench;
 use rollcall_engine::RecordOptions;
 use std::io;
 use std::time::{Duration, Instant};

@@ -386,10 +386,9 @@ impl Worker<'_> {
 
     /// Fires timers that were put off.
     fn resume(&mut self, partition: &PartitionKey) {
-        match self.shared.registry.hold(partition, self.shared.clock.now_ms()) {
-            Ok(mut live) => live.resume(),
-            // Firing them tells, and tries again.
-            Err(_) => {}
+        // What keeps it from being held is told, and tried again, when they are fired.
+        if let Ok(mut live) = self.shared.registry.hold(partition, self.shared.clock.now_ms()) {
+            live.resume();
         }
         self.fire(partition);
     }

@@ -60,9 +60,9 @@ pub use metrics::{
     TIME_BOUNDS,
 };
 pub use rehearsal::{
-    Beginning, Change, Contents, Ending, Example, Group, Item, PromoteError, RecordError, RecordOptions,
-    RecordedComponent, Recording, RecordingError, Replay, ReplayError, ReplayOptions, Report, ShadowStatus,
-    Trace, Why, contents, replay,
+    Beginning, Change, Chosen, Contents, Ending, Example, Group, Item, PromoteError, RecordError,
+    RecordOptions, RecordedComponent, Recording, RecordingError, Replay, ReplayError, ReplayOptions, Report,
+    ShadowStatus, Trace, Why, contents, replay,
 };
 pub use step::input::Kind;
 pub use succession::{GenerationInfo, GenerationState};

@@ -76,7 +76,7 @@ mod tests {
             \x20   0: plugin::publish\n\
             \x20   1: plugin::on_request\n\
             \x20 its step: rollcall failure 3 --output FILE, then rollcall replay FILE\n";
-        assert_eq!(text(&[failure.clone()]), expected);
+        assert_eq!(text(std::slice::from_ref(&failure)), expected);
         let once = Failure { count: 1, recorded: false, ..failure };
         assert!(text(&[once]).contains(", once: "));
         assert_eq!(text(&[]), "no step has failed\n");

@@ -113,9 +113,9 @@ impl Capture {
         question: &identity_rules::Question<'_>,
         answer: &Result<String, identity::Failure>,
     ) {
-        let answer = answer.as_ref().map(String::clone).map_err(|failure| match failure {
-            identity::Failure::Refused(why) => Refusal::Refused(why.clone()),
-            identity::Failure::Broken(why) => Refusal::Broken(why.clone()),
+        let answer = answer.clone().map_err(|failure| match failure {
+            identity::Failure::Refused(why) => Refusal::Refused(why),
+            identity::Failure::Broken(why) => Refusal::Broken(why),
         });
         self.reads.identities.insert(question.into(), answer);
     }

@@ -25,7 +25,7 @@ pub(crate) use recorder::Recorder;
 pub use recorder::{RecordError, RecordOptions};
 pub(crate) use recording::one;
 pub use recording::{Beginning, Ending, Item, RecordedComponent, Recording, RecordingError, Why};
-pub use replay::{Contents, Replay, ReplayError, ReplayOptions, contents, replay};
+pub use replay::{Chosen, Contents, Replay, ReplayError, ReplayOptions, contents, replay};
 pub use report::{Change, Example, Group, Report};
 pub(crate) use shadow::ShadowPlace;
 pub use shadow::{PromoteError, ShadowStatus};

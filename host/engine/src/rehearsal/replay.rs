@@ -24,8 +24,11 @@ pub struct ReplayOptions<'a> {
     pub config: EngineConfig,
     /// What the component is configured with, and its tables; the identity rules are those of `config`. None:
     /// what the recording says of them.
-    pub chosen: Option<(String, Vec<(String, Arc<dyn TableSource>)>)>,
+    pub chosen: Option<Chosen>,
 }
+
+/// A configuration, as JSON, and the sources of tables by their names.
+pub type Chosen = (String, Vec<(String, Arc<dyn TableSource>)>);
 
 /// Why a recording cannot be replayed.
 #[derive(Debug, thiserror::Error)]

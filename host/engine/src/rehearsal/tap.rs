@@ -38,7 +38,7 @@ impl Share {
     /// A share from 0 to 1.
     pub fn new(share: f64) -> Share {
         // Beyond the ends `as` gives the ends.
-        let upto = (share > 0.0).then(|| (share * u64::MAX as f64) as u64);
+        let upto = (share > 0.0).then_some((share * u64::MAX as f64) as u64);
         Share { hasher: RandomState::new(), upto }
     }
 

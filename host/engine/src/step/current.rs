@@ -60,6 +60,7 @@ pub(crate) struct Step {
 }
 
 /// Where a step reads.
+#[expect(clippy::large_enum_variant, reason = "a box would cost every step an allocation")]
 enum Ground {
     Live(Running),
     Recorded(Box<Recorded>),
