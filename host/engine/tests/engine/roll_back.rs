@@ -1,7 +1,9 @@
 //! Going back by itself from a component whose steps fail, and what is kept of them.
 
 use crate::host::{Host, quiet};
-use rollcall_engine::{Answer, Cause, EngineConfig, GenerationState, Kind, RollBack};
+use rollcall_engine::{
+    Answer, Cause, EngineConfig, GenerationState, Kind, Recording, ReplayOptions, RollBack, replay,
+};
 use rollcall_storage::Memory;
 use rollcall_test_guests::{Edition, GUEST, with_text};
 use std::time::Duration;
@@ -190,7 +192,13 @@ fn a_failure_is_kept_with_its_functions_and_counted() {
     has(trap, "rollcall_test_guest::hostile::traps");
     assert!(trap.log[0].contains("hostile.rs") && trap.log[0].ends_with("told to"), "{:?}", trap.log);
     assert_eq!((trap.recorded, trap.repeats), (true, Some(true)));
-    assert!(host.engine.failed_step(trap.id).is_some());
+    let step = host.engine.failed_step(trap.id).unwrap();
+    let again = |component: &[u8]| {
+        let options = ReplayOptions { component, config: quiet(), chosen: None };
+        replay(&mut Recording::open(&step[..]).unwrap(), &options, &mut |_| {}).unwrap().report
+    };
+    let same = again(GUEST);
+    assert_eq!((same.steps, same.differ), (1, 0), "it fails in the same way: {same}");
     has(recursion, "recurses::deeper");
     assert_eq!(recursion.cause, Cause::Trap);
     assert_eq!(limit.cause, Cause::Limit);
