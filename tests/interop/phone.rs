@@ -76,6 +76,12 @@ impl BaresipPhone {
         without_colours(answer["data"].as_str().unwrap_or_default())
     }
 
+    /// Ends it in order: it takes its registration back.
+    pub(crate) fn quit(&self) {
+        // It may be gone before it has answered.
+        let _ = ask(self.control, "quit");
+    }
+
     /// Waits until it is registered at the edge.
     #[track_caller]
     pub(crate) fn wait_registered(&self) {

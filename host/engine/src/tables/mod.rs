@@ -14,7 +14,8 @@ pub use problem::{BrokenTable, Problems, TableProblem};
 pub(crate) use reload::{Former, Ledger, Renewal};
 pub use reload::{TableGauges, TableOutcome, TableReport};
 pub use source::{RowSink, TableSource};
-pub use table::{Conflict, Part, Table, TableBuilder};
+pub(crate) use table::Part;
+pub use table::{Conflict, Table, TableBuilder};
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};

@@ -91,6 +91,8 @@ pub fn resend(step: &mut Step<'_>, kept: &mut Kept<'_>, anew: bool) {
     let expires = kept.record.asks(kept.source);
     request::renew(step, kept, &mut live.dialog, expires, anew);
     live.asked = step.now;
+    // Whatever its outcome: nothing else is waited for until then.
+    live.next = Refresh::Never;
     live.in_flight = Some(Flight::Refresh);
     live.confirmed = false;
     live.full = false;

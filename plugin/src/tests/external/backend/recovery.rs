@@ -78,6 +78,22 @@ fn recovery_may_be_told_twice() {
     assert_eq!(far.asks().len(), 1);
 }
 
+/// A source that has forgotten the dialog meanwhile is subscribed to anew at once, also where the refresh was
+/// late and had to be paced.
+#[test]
+fn a_late_refresh_that_finds_no_dialog_is_followed_by_a_new_subscription() {
+    let (mut far, first) = Far::live(ONE);
+    far.scene.host.advance(3_250_000);
+    far.until_asked(5).unwrap();
+    let refresh = far.only_ask();
+    assert_eq!((refresh.cseq(), refresh.header("Call-ID")), (2, first.header("Call-ID")));
+    far.answer(&refresh, 481, "");
+    far.until_asked(5).unwrap();
+    let anew = far.only_ask();
+    assert_eq!(anew.cseq(), 1);
+    assert_ne!(anew.header("Call-ID"), first.header("Call-ID"));
+}
+
 /// What came due while there was no server is paced; what has not, is sent when it is due.
 #[test]
 fn what_was_missed_is_paced() {
