@@ -72,6 +72,8 @@ struct Engine<'a> {
     next: u64,
     idle: VecDeque<usize>,
     counters: Counters,
+    /// What the first refusal said.
+    refusal: Option<String>,
     body: String,
     out: String,
 }
@@ -114,7 +116,10 @@ impl<'a> Engine<'a> {
         let run = std::time::SystemTime::now()
             .duration_since(std::time::UNIX_EPOCH)
             .map_or(0, |d| d.as_secs() * 1000 + u64::from(d.subsec_millis()));
-        let own = socket.local_addr().expect("an address").to_string();
+        let own = socket.local_addr().expect("an address");
+        // Two that begin at the same time are two: a server takes equal Call-IDs for one request.
+        let run = run << 16 | u64::from(own.port());
+        let own = own.to_string();
         let names = plan.names.clone().unwrap_or_else(|| format!("p{run:x}-"));
         let presentities = (0..plan.presentities)
             .map(|n| Presentity { uri: format!("sip:{names}{n}@{}", plan.domain), ..Default::default() });
@@ -133,6 +138,7 @@ impl<'a> Engine<'a> {
             next: 1,
             idle: VecDeque::new(),
             counters: Counters::default(),
+            refusal: None,
             body: String::new(),
             out: String::new(),
         }
@@ -373,6 +379,7 @@ impl<'a> Engine<'a> {
             return;
         };
         if status >= 300 {
+            self.refusal.get_or_insert_with(|| text.lines().next().unwrap_or_default().to_owned());
             return self.finish(operation.kind, operation.index, None);
         }
         self.counters.to_response.add(operation.first.elapsed());
@@ -526,6 +533,7 @@ impl<'a> Engine<'a> {
             skipped: counters.skipped,
             failed: counters.failed + self.counters.failed,
             refused_before: measured.refused_before,
+            refusal: self.refusal.clone(),
             retransmitted: counters.retransmitted,
             notifies_retransmitted: counters.notifies_retransmitted + self.counters.notifies_retransmitted,
             answered_twice: counters.answered_twice + self.counters.answered_twice,

@@ -110,6 +110,9 @@ impl Fire {
         };
         for Part { name, report } in &self.parts {
             note(name, "requests refused or not answered", report.failed);
+            if let Some(refusal) = &report.refusal {
+                note(name, refusal, 1);
+            }
             note(name, "requests answered twice", report.answered_twice);
             note(name, "subscriptions without their last NOTIFY", report.lost);
             note(name, "NOTIFYs missing in between", report.gaps);

@@ -97,6 +97,8 @@ pub struct Report {
     pub skipped: u64,
     /// Operations answered other than 2xx, or not at all.
     pub failed: u64,
+    /// The status line of the first answer other than 2xx, if there was one.
+    pub refusal: Option<String>,
     /// The same before anything was measured; tried again.
     pub refused_before: u64,
     /// Requests that the generator sent again.
