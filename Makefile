@@ -51,6 +51,7 @@ conformance: build ## The suite that a vendor runs against an own host (tests/co
 .PHONY: bench
 bench: build peers ## Rollcall and Kamailio side by side under the same load
 	$(RELEASE)/rollcall-bench --server $(RELEASE)/rollcall
+	$(CARGO) bench --workspace --locked --bench isolation
 
 .PHONY: bench-parts
 bench-parts: toolchain ## What each part of a step costs: SIP, boundary, logic, documents, tables, storage

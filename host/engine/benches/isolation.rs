@@ -1,0 +1,212 @@
+//! The price of isolation: a step through boundary and sandbox against the same logic called natively, and what
+//! a generation costs to compile, to activate and to keep.
+
+// A bench measures time and may panic.
+#![allow(missing_docs, clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
+mod common;
+
+use common::{Bench, CONFIGURATION, etag, head, publish, request};
+use rollcall_engine::{EngineConfig, Request};
+use rollcall_plugin::Presence;
+use rollcall_plugin::ports::{
+    Delivery, Durability, Entry, Host, Instant as Time, Level, Outgoing, RuleFailure, Verdict,
+};
+use rollcall_plugin::sip::owned::OwnedMessage;
+use std::collections::BTreeMap;
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+/// Steps of each measurement, and how often it is made.
+const STEPS: usize = 10_000;
+const ROUNDS: usize = 5;
+/// Generations that are loaded one after another.
+const GENERATIONS: usize = 8;
+
+/// One partition without staging: next to nothing, so that what is measured is the logic.
+#[derive(Default)]
+struct Plain(BTreeMap<Vec<u8>, Vec<u8>>);
+
+impl Host for Plain {
+    fn enter(&mut self, _partition: &str) {}
+    fn epoch(&mut self) -> u64 {
+        0
+    }
+    fn get(&mut self, key: &[u8]) -> Option<Vec<u8>> {
+        self.0.get(key).cloned()
+    }
+    fn scan(&mut self, prefix: &[u8], after: Option<&[u8]>, limit: u32) -> Vec<Entry> {
+        let found = self.0.range(after.unwrap_or(prefix).to_vec()..);
+        let found = found.filter(|(key, _)| after != Some(key.as_slice()));
+        let found = found.take_while(|(key, _)| key.starts_with(prefix)).take(limit as usize);
+        found.map(|(key, value)| (key.clone(), value.clone())).collect()
+    }
+    fn put(&mut self, key: &[u8], value: &[u8], _durability: Durability, _expires: Option<Time>) {
+        self.0.insert(key.to_vec(), value.to_vec());
+    }
+    fn delete(&mut self, key: &[u8], _durability: Durability) {
+        self.0.remove(key);
+    }
+    fn set_timer(&mut self, _name: &[u8], _due: Time, _payload: &[u8]) {}
+    fn cancel_timer(&mut self, _name: &[u8]) {}
+    fn send(&mut self, request: Outgoing, _token: &[u8], _delivery: Delivery) {
+        black_box(request);
+    }
+    fn post(&mut self, _partition: &str, _payload: &[u8]) {}
+    fn lookup(&mut self, _table: &str, _key: &[u8]) -> Option<Vec<u8>> {
+        None
+    }
+    fn table_version(&mut self, _table: &str) -> u64 {
+        0
+    }
+    fn table_entries(&mut self, _table: &str, _at: u64, _limit: u32) -> (Vec<Entry>, Option<u64>) {
+        (Vec::new(), None)
+    }
+    fn normalize(&mut self, _uri: &str, _normalized: &str) -> Result<String, RuleFailure> {
+        Err(RuleFailure::Broken(String::new()))
+    }
+    fn fundamental(&mut self, _identity: &str, _mapped: &str) -> Result<String, RuleFailure> {
+        Err(RuleFailure::Broken(String::new()))
+    }
+    fn now(&mut self) -> Time {
+        1_700_000_000_000
+    }
+    fn random(&mut self, length: u32) -> Vec<u8> {
+        vec![7; length as usize]
+    }
+    fn log_enabled(&mut self, _level: Level) -> bool {
+        false
+    }
+    fn log(&mut self, _level: Level, _message: &str, _fields: &[(&str, &str)]) {}
+    fn count(&mut self, _name: &str, _labels: &[(&str, &str)], _more: u64) {}
+    fn gauge(&mut self, _name: &str, _labels: &[(&str, &str)], _value: f64) {}
+}
+
+fn main() {
+    // `cargo test --benches` only wants to know that it starts.
+    if std::env::args().any(|argument| argument == "--test") {
+        return;
+    }
+    steps();
+    generations();
+}
+
+/// The median of some rounds.
+fn median(mut measure: impl FnMut() -> Duration) -> f64 {
+    let mut rounds: Vec<Duration> = (0..ROUNDS).map(|_| measure()).collect();
+    rounds.sort();
+    rounds[ROUNDS / 2].as_secs_f64() * 1e6 / STEPS as f64
+}
+
+fn steps() {
+    println!("a step, us (median of {ROUNDS} rounds of {STEPS})");
+    println!("  {:<18}{:>10}{:>12}{:>8}", "", "natively", "sandboxed", "ratio");
+    let bench = Bench::new();
+    let presence = Presence::configure(CONFIGURATION).expect("a configuration");
+    let mut host = Plain::default();
+
+    let options = request(format!("{}Content-Length: 0\r\n\r\n", head("OPTIONS", 0, "w")));
+    let native = median(|| natively(&presence, &mut host, || options.clone(), |_| {}));
+    let sandboxed = median(|| sandboxed(&bench, |bench| drop(bench.ask(options.clone()))));
+    line("OPTIONS", native, sandboxed);
+
+    let (mut tag, mut note) = (String::new(), 0);
+    let mut next = String::new();
+    let native = median(|| {
+        let tag = std::cell::RefCell::new(&mut tag);
+        natively(
+            &presence,
+            &mut host,
+            || {
+                note += 1;
+                publish(0, &tag.borrow(), note)
+            },
+            |headers| **tag.borrow_mut() = etag(headers),
+        )
+    });
+    let sandboxed = median(|| {
+        sandboxed(&bench, |bench| {
+            note += 1;
+            next = bench.publish(0, &next, note);
+        })
+    });
+    line("PUBLISH modify", native, sandboxed);
+}
+
+fn line(name: &str, native: f64, sandboxed: f64) {
+    println!("  {name:<18}{native:>10.2}{sandboxed:>12.2}{:>8.2}", sandboxed / native);
+}
+
+/// Time that the logic takes; reading the message is the host's business in both.
+fn natively(
+    presence: &Presence,
+    host: &mut Plain,
+    mut request: impl FnMut() -> Request,
+    mut answered: impl FnMut(&str),
+) -> Duration {
+    let mut spent = Duration::ZERO;
+    for _ in 0..STEPS {
+        let message = OwnedMessage::parse(&request().message).expect("a message");
+        let view = message.view();
+        let begun = Instant::now();
+        let verdict = black_box(presence.on_request(host, &view));
+        spent += begun.elapsed();
+        let Verdict::Reply(reply) = verdict else { panic!("passed on") };
+        answered(std::str::from_utf8(&reply.headers).expect("text"));
+    }
+    spent
+}
+
+/// Time of the steps as the engine measures it: from taking an instance until all is staged and handed to the
+/// commit.
+fn sandboxed(bench: &Bench, mut step: impl FnMut(&Bench)) -> Duration {
+    let before = bench.engine.metrics().step_time.sum();
+    (0..STEPS).for_each(|_| step(bench));
+    Duration::from_micros(bench.engine.metrics().step_time.sum() - before)
+}
+
+fn generations() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = EngineConfig {
+        plugin_configuration: CONFIGURATION.into(),
+        compiled: Some(folder.path().into()),
+        ..EngineConfig::default()
+    };
+    let bench = Bench::of(rollcall_component::COMPONENT, config);
+    let before = resident();
+    let (mut compiled, mut activated) = (Vec::new(), Vec::new());
+    for number in 0..GENERATIONS {
+        let edition = edition(u8::try_from(number).expect("few"));
+        let begun = Instant::now();
+        bench.engine.swap(&edition).expect("a swap");
+        compiled.push(begun.elapsed());
+    }
+    let grown = resident().saturating_sub(before);
+    for number in 0..GENERATIONS {
+        let edition = edition(u8::try_from(number).expect("few"));
+        let begun = Instant::now();
+        bench.engine.swap(&edition).expect("a swap");
+        activated.push(begun.elapsed());
+    }
+    compiled.sort();
+    activated.sort();
+    println!("a generation (median of {GENERATIONS})");
+    println!("  compiled, checked and live: {} ms", compiled[GENERATIONS / 2].as_millis());
+    println!("  live, compiled before: {:.1} ms", activated[GENERATIONS / 2].as_secs_f64() * 1e3);
+    println!(
+        "  memory: {:.1} MB more after {GENERATIONS} swaps, of which the running and the former generation are kept",
+        grown as f64 / 1e6
+    );
+}
+
+/// The component with a section more, so that it has another digest.
+fn edition(number: u8) -> Vec<u8> {
+    [rollcall_component::COMPONENT, &[0, 9, 7], b"edition", &[number]].concat()
+}
+
+/// Memory of this process in use, in bytes.
+fn resident() -> u64 {
+    let text = std::fs::read_to_string("/proc/self/smaps_rollup").expect("/proc");
+    let line = text.lines().find_map(|line| line.strip_prefix("Pss:")).expect("Pss");
+    line.trim().trim_end_matches("kB").trim().parse::<u64>().expect("a number") * 1024
+}
