@@ -107,8 +107,8 @@ fn steps() {
 
     let options = request(format!("{}Content-Length: 0\r\n\r\n", head("OPTIONS", 0, "w")));
     let native = median(|| natively(&presence, &mut host, || options.clone(), |_| {}));
-    let sandboxed = median(|| sandboxed(&bench, |bench| drop(bench.ask(options.clone()))));
-    line("OPTIONS", native, sandboxed);
+    let through = median(|| sandboxed(&bench, |bench| drop(bench.ask(options.clone()))));
+    line("OPTIONS", native, through);
 
     let (mut tag, mut note) = (String::new(), 0);
     let mut next = String::new();
@@ -124,13 +124,13 @@ fn steps() {
             |headers| **tag.borrow_mut() = etag(headers),
         )
     });
-    let sandboxed = median(|| {
+    let through = median(|| {
         sandboxed(&bench, |bench| {
             note += 1;
             next = bench.publish(0, &next, note);
         })
     });
-    line("PUBLISH modify", native, sandboxed);
+    line("PUBLISH modify", native, through);
 }
 
 fn line(name: &str, native: f64, sandboxed: f64) {
