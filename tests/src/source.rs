@@ -2,21 +2,25 @@
 //! SUBSCRIBEs, answers as the test wants, and notifies in its dialogs; all of it without the server's own code.
 
 use crate::endpoint::{Answer, Arrived, Source as Origin, Transport};
-use crate::message::{Message, address, parameter, tag};
+use crate::message::{Message, tag};
 use crate::phone::Phone;
-use crate::rng::unique;
 use crate::{LIMIT, Server};
 use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+mod decider;
 mod digest;
+mod worker;
 
 pub use digest::Digest;
+
+use decider::Decider;
+use worker::{Worker, toward};
 
 /// The server's own identity at sources, unless a test sets another.
 pub const SUPER_USER: &str = "sip:presence@example.com";
@@ -379,226 +383,6 @@ impl Drop for Source {
         if !std::thread::panicking() {
             self.assert_clean();
         }
-    }
-}
-
-/// A phone that sends to where the Request-URI leads: a Contact of the server, with an IP address.
-fn toward(phone: &Phone, request: &Message) -> Phone {
-    let uri = request.uri();
-    let transport = match uri.contains("transport=tcp") {
-        true => Transport::Tcp,
-        false => Transport::Udp,
-    };
-    let host = uri.rsplit_once('@').map_or(uri.trim_start_matches("sip:"), |(_, host)| host);
-    let to = host.split(';').next().unwrap_or_default().parse();
-    phone.toward(to.unwrap_or_else(|_| panic!("no address in {uri}")), transport)
-}
-
-impl Dialog {
-    fn notify(
-        &mut self,
-        phone: &Phone,
-        state: Option<&str>,
-        body: Option<&(String, String)>,
-        now: Instant,
-    ) -> Message {
-        self.cseq += 1;
-        let phone = Phone::toward(phone, phone.address(), self.transport);
-        let left = self.until.saturating_duration_since(now).as_secs();
-        let message = Message::request("NOTIFY", &self.target)
-            .with("Via", phone.via())
-            .with("Max-Forwards", "70")
-            .with("From", self.local.as_str())
-            .with("To", self.remote.as_str())
-            .with("Call-ID", self.call_id.as_str())
-            .with("CSeq", format!("{} NOTIFY", self.cseq))
-            .with("Contact", phone.contact())
-            .with("Event", self.event.as_str())
-            .with("Subscription-State", state.map_or(format!("active;expires={left}"), str::to_owned));
-        match body {
-            Some((kind, text)) if state.is_none() => {
-                let text = text.replace(VERSION, &self.documents.to_string());
-                self.documents += 1;
-                message.body(kind, text)
-            }
-            _ => message,
-        }
-    }
-}
-
-/// Decides the answers.
-struct Decider {
-    event: &'static str,
-    contact: String,
-    state: Arc<Mutex<State>>,
-}
-
-impl Decider {
-    fn answer(&self, request: &Message) -> Answer {
-        let mut state = lock(&self.state);
-        let (at, early) = (Instant::now(), state.early);
-        let answer = self.decide(&mut state, request);
-        let (status, later) = match &answer {
-            Answer::Message(response) if early && response.status() == 200 => {
-                (200, Some(response.as_ref().clone()))
-            }
-            Answer::Message(response) => (response.status(), None),
-            Answer::Status(status, ..) => (*status, None),
-            Answer::Ok => (200, None),
-            Answer::Silence => (0, None),
-        };
-        let waits = later.is_some();
-        state.decided.insert(request.branch(), (status, at, later));
-        state.busy += 1;
-        if waits { Answer::Silence } else { answer }
-    }
-
-    fn decide(&self, state: &mut State, request: &Message) -> Answer {
-        let status = |status, reason| Answer::Status(status, reason, Vec::new());
-        if state.silent {
-            return Answer::Silence;
-        }
-        if request.method() != "SUBSCRIBE" {
-            return status(405, "Method Not Allowed");
-        }
-        if let Err(fault) = self.check(request) {
-            state.faults.push(format!("{fault}\n{request}"));
-        }
-        if let Some(digest) = &mut state.digest
-            && let Err(refusal) = digest.check(request)
-        {
-            return refusal;
-        }
-        let asked = request.expires().unwrap_or(0);
-        let known = state.dialogs.iter().position(|dialog| dialog.call_id == request.call_id());
-        if tag(request.header("To").unwrap_or_default()).is_some() {
-            let Some(index) = known else { return status(481, "Subscription Does Not Exist") };
-            let dialog = &mut state.dialogs[index];
-            if request.cseq() <= dialog.seen {
-                state.faults.push(format!("CSeq does not grow (RFC 3261 12.2.1.1)\n{request}"));
-            } else {
-                dialog.seen = request.cseq();
-            }
-        }
-        if let Some(answer) = state.next.pop_front().or_else(|| state.always.clone()) {
-            return answer;
-        }
-        if asked > 0 && asked < state.least {
-            let least = vec![("Min-Expires".to_owned(), state.least.to_string())];
-            return Answer::Status(423, "Interval Too Brief", least);
-        }
-        let granted = asked.min(state.grant.unwrap_or(u32::MAX));
-        let until = state.now() + Duration::from_secs(granted.into());
-        let response = match known {
-            Some(index) => {
-                let dialog = &mut state.dialogs[index];
-                dialog.until = until;
-                Message::response(request, 200, "OK", "")
-            }
-            None => {
-                let response = Message::response(request, 200, "OK", &unique("s"));
-                let value = |of: &Message, name: &str| of.header(name).unwrap_or_default().to_owned();
-                let target = address(request.header("Contact").unwrap_or_default()).to_owned();
-                state.dialogs.push(Dialog {
-                    resource: request.uri().to_owned(),
-                    call_id: request.call_id().to_owned(),
-                    local: value(&response, "To"),
-                    remote: value(request, "From"),
-                    transport: if target.contains("transport=tcp") { Transport::Tcp } else { Transport::Udp },
-                    target,
-                    event: value(request, "Event"),
-                    seen: request.cseq(),
-                    cseq: 0,
-                    documents: 0,
-                    until,
-                });
-                response
-            }
-        };
-        let response = response.with("Contact", self.contact.as_str()).with("Expires", granted.to_string());
-        Answer::Message(Box::new(response))
-    }
-
-    /// What holds for every SUBSCRIBE of the server.
-    fn check(&self, request: &Message) -> Result<(), String> {
-        let event = request.header("Event").unwrap_or_default();
-        if event.split(';').next() != Some(self.event) {
-            return Err(format!("Event {event:?} at a source for {}", self.event));
-        }
-        let from = address(request.header("From").unwrap_or_default()).to_owned();
-        let asserted: Vec<&str> = request.all("P-Asserted-Identity").map(address).collect();
-        if asserted != [from.as_str()] {
-            return Err(format!("From is {from}, P-Asserted-Identity {asserted:?} (EXT-18)"));
-        }
-        let accepted = match self.event {
-            "reg" => "application/reginfo+xml",
-            _ => "application/pidf+xml",
-        };
-        if !request.values("Accept").iter().any(|kind| kind == accepted) {
-            return Err(format!("{accepted} is not in Accept"));
-        }
-        if parameter(request.header("From").unwrap_or_default(), "tag").is_none() {
-            return Err("no From tag".to_owned());
-        }
-        Ok(())
-    }
-}
-
-/// Sends what follows a SUBSCRIBE once it has its answer.
-struct Worker {
-    phone: Phone,
-    state: Arc<Mutex<State>>,
-    seen: Sender<Subscribe>,
-    stop: Arc<AtomicBool>,
-}
-
-impl Worker {
-    fn run(self) {
-        while !self.stop.load(Ordering::SeqCst) {
-            if let Some(arrived) = self.phone.endpoint().stray(Duration::from_millis(50)) {
-                self.follow(arrived);
-            }
-        }
-    }
-
-    fn follow(&self, arrived: Arrived) {
-        let Some((status, at, later)) = lock(&self.state).decided.remove(&arrived.message.branch()) else {
-            // A response that nobody waits for any more.
-            return;
-        };
-        let accepted = status == 200 && !lock(&self.state).mute;
-        let ends = arrived.message.expires() == Some(0);
-        if let Some(response) = later {
-            if accepted {
-                self.notify(&arrived.message, ends);
-            }
-            self.phone.endpoint().answer(&arrived, &Answer::Message(Box::new(response)));
-        } else if accepted {
-            self.notify(&arrived.message, ends);
-        }
-        lock(&self.state).busy -= 1;
-        // The test may be over.
-        let _ = self.seen.send(Subscribe { message: arrived.message, status, at });
-    }
-
-    fn notify(&self, request: &Message, ends: bool) {
-        let notify = {
-            let mut state = lock(&self.state);
-            let (now, bodies) = (state.now(), state.bodies.clone());
-            let Some(index) = state.dialogs.iter().position(|dialog| dialog.call_id == request.call_id())
-            else {
-                return;
-            };
-            let subscription_state = ends.then_some("terminated;reason=timeout");
-            let dialog = &mut state.dialogs[index];
-            let notify = dialog.notify(&self.phone, subscription_state, bodies.get(&dialog.resource), now);
-            if ends {
-                state.dialogs.remove(index);
-            }
-            notify
-        };
-        // A server that has been killed does not answer; whoever waits for its effect notices.
-        let _ = toward(&self.phone, &notify).begin(&notify).try_wait(LIMIT);
     }
 }
 
