@@ -88,10 +88,8 @@ pub fn unwatched(step: &mut Step<'_>, package: Package, was: State) {
         if step.host.get(&source.key(keys::BACKEND)).is_none() || is_watched(step, source) {
             continue;
         }
-        // Even without grace time this is left to the timer: a sweep over the subscriptions may be under way.
         let before = Needs::load(step, source.id);
-        let kept = before.kept.max(Some(step.now + source.grace));
-        Needs { kept, ..before }.store(step, source.id, before, Durability::Relaxed);
+        keep(step, source, before);
     }
 }
 
@@ -185,12 +183,26 @@ pub fn fired(step: &mut Step<'_>, name: &[u8]) -> bool {
     true
 }
 
-/// The host has started after a stop without order.
+/// The host has started after a stop without order. If it took back that the grace time had begun, though not
+/// that the last watcher has gone, the grace time begins now.
 pub fn recover(step: &mut Step<'_>) {
     let configuration = step.configuration;
     for source in &configuration.external {
-        Needs::recover(step, source);
+        let before = Needs::load(step, source.id);
+        if before.recover(step, source.id) || step.host.get(&source.key(keys::BACKEND)).is_none() {
+            continue;
+        }
+        if !is_always(step, source) && !is_watched(step, source) {
+            keep(step, source, before);
+        }
     }
+}
+
+/// Begins the grace time. The end is left to the timer even if there is none: a sweep over the subscriptions may be
+/// under way.
+fn keep(step: &mut Step<'_>, source: &Source, before: Needs) {
+    let kept = before.kept.max(Some(step.now + source.grace));
+    Needs { kept, ..before }.store(step, source.id, before, Durability::Relaxed);
 }
 
 /// A post arrived. False if it is none of these.

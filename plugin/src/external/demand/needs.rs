@@ -59,10 +59,13 @@ impl Needs {
     }
 
     /// The host has started after a stop without order, which may have brought back the record without its timer.
-    pub fn recover(step: &mut Step<'_>, source: &Source) {
-        if let Some(due) = Self::load(step, source.id).due() {
-            step.host.set_timer(&source.key(keys::DEMAND), due, b"");
+    /// False if nothing in it ends.
+    pub fn recover(self, step: &mut Step<'_>, id: Id) -> bool {
+        let due = self.due();
+        if let Some(due) = due {
+            step.host.set_timer(&id.key(keys::DEMAND), due, b"");
         }
+        due.is_some()
     }
 
     /// Its timer fired: drops what is over. True if anything was.

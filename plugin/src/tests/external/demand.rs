@@ -4,7 +4,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::stage::{SOURCES, contribute, source, subscribes, tuple};
+use super::stage::{SOURCES, accept, contribute, source, subscribes, tuple};
 use crate::external::demand;
 use crate::external::learning;
 use crate::handler::Presence;
@@ -93,6 +93,25 @@ fn ext_20_a_watcher_that_expires_is_the_last_one_too() {
     scene.subscribe("bob", "Expires: 600\n");
     scene.answer_all();
     scene.pass(10 * MINUTE);
+    scene.pass(MINUTE - 1);
+    assert_eq!(asked(&scene).len(), 3);
+    scene.pass(1);
+    assert_eq!(asked(&scene), Vec::<String>::new());
+}
+
+/// A crash may take back that the grace time has begun, though not that the last watcher has gone: it begins anew, and
+/// nothing is kept for its own sake until the next refresh an hour later.
+#[test]
+fn ext_20_a_grace_time_that_a_crash_took_back_begins_anew() {
+    let mut scene = Scene::new(SOURCES);
+    let bob = scene.watch("bob");
+    scene.settle();
+    assert_eq!(accept(&mut scene), 3);
+    scene.host.flush();
+    leave(&mut scene, "bob", &bob, 2);
+    scene.pass(MINUTE / 2);
+    scene.crash(|_| false);
+    scene.answer_all();
     scene.pass(MINUTE - 1);
     assert_eq!(asked(&scene).len(), 3);
     scene.pass(1);
