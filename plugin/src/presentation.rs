@@ -6,6 +6,7 @@ use std::rc::Rc;
 use crate::composition::Composed;
 use crate::conditional::{Digest, Tag};
 use crate::content::Content;
+use crate::external::peers;
 use crate::former::Former;
 use crate::media::{Format, PIDF};
 use crate::neutral_view;
@@ -69,13 +70,14 @@ impl Cache {
 struct Known {
     /// Its digest, by the version of the document.
     digest: Option<(u64, Digest)>,
+    /// Its own version, by the version of the document; not of the whole.
+    number: Option<(u64, u64)>,
     former: Option<Former>,
     /// What leads from one version to another; none where that is not worth it.
     differences: Vec<(u64, u64, Option<Rc<Difference>>)>,
 }
 
-/// The version of what a view shows of the document. That of a part is made of what it says, as nothing
-/// counts its changes.
+/// The version of what a view shows of the document.
 pub fn version(step: &mut Step<'_>, view: View) -> u64 {
     version_of(step, Part::of(view))
 }
@@ -83,8 +85,19 @@ pub fn version(step: &mut Step<'_>, view: View) -> u64 {
 fn version_of(step: &mut Step<'_>, part: Part) -> u64 {
     match part {
         Part::Whole => step.document().version,
-        Part::Local => document_digest(step, Part::Local).number(),
+        Part::Local => local_version(step),
     }
+}
+
+fn local_version(step: &mut Step<'_>) -> u64 {
+    let whole = step.document().version;
+    if let Some((_, number)) = step.presentation.local.number.filter(|(known, _)| *known == whole) {
+        return number;
+    }
+    let digest = document_digest(step, Part::Local).number();
+    let number = peers::version(step, digest);
+    step.presentation.local.number = Some((whole, number));
+    number
 }
 
 /// What a watcher is entitled to see now. `keep` as [`neutral_view::document`] takes it.

@@ -48,6 +48,8 @@ struct Peers {
     known: Vec<(Id, Instant)>,
     /// Until then there may be more.
     others: Instant,
+    /// What they see, as its digest, and its number.
+    seen: Option<(u64, u64)>,
 }
 
 impl Peers {
@@ -56,6 +58,12 @@ impl Peers {
             return None;
         }
         step.host.get(keys::PEERS).as_deref().and_then(records::decode)
+    }
+
+    /// Writes it, for as long as one of the subscriptions lasts.
+    fn store(&self, step: &mut Step<'_>) {
+        let end = self.known.iter().map(|(_, end)| *end).chain([self.others]).max();
+        step.host.put(keys::PEERS, &records::encode(self), Durability::Durable, end);
     }
 }
 
@@ -90,12 +98,25 @@ pub fn subscribed(step: &mut Step<'_>, id: Id, subscription: &Subscription<'_>) 
     } else {
         others = others.max(subscription.expires);
     }
-    let end = known.iter().map(|(_, end)| *end).chain([others]).max();
-    let record = records::encode(&Peers { known, others });
-    step.host.put(keys::PEERS, &record, Durability::Durable, end);
+    Peers { known, others, ..before }.store(step);
     // From now on what ends by itself in what they see counts, too.
     if let Some(due) = step.local_due() {
         step.look_by(due);
+    }
+}
+
+/// The version of what communities see, of which this is the digest. It never comes again: by the digest alone a community
+/// that was told something else, which a crash then took back, would be taken to know what is seen again now.
+pub fn version(step: &mut Step<'_>, digest: u64) -> u64 {
+    // Nobody is known to be told of it.
+    let Some(peers) = Peers::load(step) else { return digest };
+    match peers.seen {
+        Some((seen, number)) if seen == digest => number,
+        before => {
+            let number = before.map_or(0, |(_, number)| number + 1).max(step.now);
+            Peers { seen: Some((digest, number)), ..peers }.store(step);
+            number
+        }
     }
 }
 
