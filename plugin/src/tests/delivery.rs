@@ -22,6 +22,23 @@ fn one_notify_is_in_flight() {
     assert!(scene.notifies().is_empty());
 }
 
+/// SUB-27: an answer so late that the NOTIFY was given up is no reason to keep what came meanwhile until the next change.
+#[test]
+fn a_late_answer_brings_what_is_due() {
+    let mut scene = Scene::new(HASTY);
+    scene.watch("bob");
+    let tag = scene.publish_open();
+    let first = scene.only_notify();
+    scene.publish(&format!("SIP-If-Match: {tag}\n"), &pidf("closed"));
+    scene.pass(60_000);
+    scene.answer(&first, 200);
+    let second = scene.only_notify();
+    assert!(second.body.contains("closed") && second.cseq() > first.cseq());
+    scene.answer(&second, 200);
+    scene.pass(60_000);
+    assert!(scene.notifies().is_empty());
+}
+
 /// SUB-12 with SUB-27: the NOTIFY that a refresh calls for follows the one in flight.
 #[test]
 fn a_refresh_during_a_notify_is_notified_after_it() {
