@@ -5,6 +5,7 @@ use super::request;
 use super::trouble::{Retry, Trouble};
 use super::wait;
 use crate::external::ledger::{self, Report};
+use crate::external::pacing::Lane;
 use crate::external::source::Source;
 use crate::ports::{Instant, Level};
 use crate::step::Step;
@@ -34,7 +35,7 @@ pub fn settle(step: &mut Step<'_>, kept: &mut Kept<'_>, trouble: Trouble, retry:
                 if trouble != Trouble::Ended(super::trouble::Reason::Deactivated) {
                     trace(step, kept, trouble);
                 }
-                return wait(step, kept);
+                return wait(step, kept, Lane::Again);
             }
             let pause = grown(step, source, kept.record.churn);
             kept.record.churn = clamp(pause);

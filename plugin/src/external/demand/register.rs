@@ -7,6 +7,7 @@
 use super::super::backend;
 use super::super::directory;
 use super::super::learning;
+use super::super::pacing::Lane;
 use super::super::source::Source;
 use super::{Needs, look};
 use crate::configuration::Configuration;
@@ -101,7 +102,7 @@ fn take(step: &mut Step<'_>, source: &Source, resource: &str, seconds: u32) {
     let registered = (seconds > 0).then(|| lifetime::end(step.now, seconds));
     Needs { registered, ..before }.store(step, source.id, before, Durability::Durable);
     if registered.is_some() {
-        backend::start(step, source, resource);
+        backend::start(step, source, resource, Lane::New);
     } else {
         look(step, source);
     }

@@ -9,6 +9,7 @@ mod circles;
 mod community;
 mod demand;
 mod directory;
+mod lanes;
 mod learning;
 mod ledger;
 mod loop_guard;

@@ -2,6 +2,7 @@
 
 use super::{Far, ONE, THERE};
 use crate::external::backend;
+use crate::external::pacing::Lane;
 use crate::keys;
 use crate::tests::scene::ALICE;
 
@@ -226,7 +227,7 @@ fn a_subscription_is_given_up_before_it_began() {
 #[test]
 fn another_resource_is_subscribed_to_anew() {
     let (mut far, first) = Far::live(ONE);
-    far.step(|step, source| backend::start(step, source, "sip:al@partner.example"));
+    far.step(|step, source| backend::start(step, source, "sip:al@partner.example", Lane::New));
     assert_eq!(far.shown(), "");
     let asks = far.asks();
     assert_eq!((asks[0].expires(), asks[0].header("Call-ID")), (0, first.header("Call-ID")));

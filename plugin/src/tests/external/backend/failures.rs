@@ -1,6 +1,7 @@
 //! A source that does not do what it is asked for.
 
 use super::{Far, ONE};
+use crate::external::pacing::Lane;
 use crate::handler::Failure;
 use crate::tests::scene::pidf;
 
@@ -115,7 +116,9 @@ fn what_is_final_is_tried_again_when_it_is_wanted_anew() {
     far.answer(&ask, 403, "");
     far.step(crate::external::backend::stop);
     assert_eq!(far.phase(), "stopped");
-    far.step(|step, source| crate::external::backend::start(step, source, "sip:alice@example.com"));
+    far.step(|step, source| {
+        crate::external::backend::start(step, source, "sip:alice@example.com", Lane::New)
+    });
     assert_eq!(far.phase(), "pausing");
     let passed = far.until_asked(700).unwrap();
     assert!((600..=601).contains(&passed), "{passed}");
@@ -126,7 +129,9 @@ fn what_is_final_is_tried_again_when_it_is_wanted_anew() {
     far.answer(&ask, 403, "");
     far.pass(601);
     far.scene.presence = crate::handler::Presence::configure(&ONE.replace("secret", "better")).unwrap();
-    far.step(|step, source| crate::external::backend::start(step, source, "sip:alice@example.com"));
+    far.step(|step, source| {
+        crate::external::backend::start(step, source, "sip:alice@example.com", Lane::New)
+    });
     assert_eq!(far.asks().len(), 1);
 }
 
