@@ -165,6 +165,6 @@ fn heard(step: &mut Step<'_>, kept: &mut Kept<'_>) {
         ledger::report(step, kept.source, &Report::Contact);
     }
     if trouble.is_some() {
-        retry::log_relief(step, kept);
+        retry::relieved(step, kept);
     }
 }

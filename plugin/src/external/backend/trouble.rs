@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::external::ledger::Fault;
 use crate::handler::{Failure, Outcome};
 use crate::sip::digest::Asker;
 use crate::sip::expires;
@@ -33,6 +34,21 @@ pub enum Trouble {
     Body(u16),
     /// It does not take the credentials, or there are none that fit what it asks for.
     Credentials,
+}
+
+impl Trouble {
+    /// Whose fault it is.
+    #[must_use]
+    pub fn fault(self) -> Fault {
+        match self {
+            Self::Timeout | Self::Unreachable | Self::Paused | Self::Silent | Self::Credentials => {
+                Fault::Source
+            }
+            Self::Status(501 | 505 | 513) => Fault::Presentity,
+            Self::Status(408 | 500..=599) => Fault::Source,
+            Self::Status(_) | Self::Ended(_) | Self::Restless | Self::Body(_) => Fault::Presentity,
+        }
+    }
 }
 
 impl fmt::Display for Trouble {

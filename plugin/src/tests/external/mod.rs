@@ -8,6 +8,7 @@ pub mod calendar;
 mod circles;
 mod community;
 mod demand;
+mod diary;
 mod directory;
 mod lanes;
 mod learning;

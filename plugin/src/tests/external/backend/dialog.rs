@@ -277,7 +277,7 @@ fn rfc3261_21_4_20_our_own_subscribe_is_not_served() {
     assert_eq!(answer.status, 482);
     far.answer(&ask, answer.status, "");
     assert_eq!(far.phase(), "stopped");
-    assert_eq!(far.lines("come round in a circle"), 1);
+    assert_eq!(far.lines("Warn: source refuses presentities source=east presentity=sip:alice@example.com why=482: the SUBSCRIBE has come round in a circle"), 1);
 }
 
 /// The whole way of a registrar: reginfo comes in, and is shown.

@@ -68,7 +68,7 @@ fn ext_15_failures_are_followed_by_growing_pauses() {
     assert!(pauses[0] <= 16, "{pauses:?}");
     assert!(pauses[6..].iter().any(|pause| *pause > 60), "{pauses:?}");
     // The operator reads of it once, and sees the rest in figures.
-    assert_eq!(far.lines("source fails"), 1);
+    assert_eq!(far.lines("Warn: source fails"), 1);
     let status = far.status().unwrap();
     assert_eq!((status.failures, status.trouble.as_deref()), (12, Some("no answer")));
     // Once it goes well, all is forgotten.
@@ -77,7 +77,7 @@ fn ext_15_failures_are_followed_by_growing_pauses() {
     far.tell(&ask, 1, "active;expires=3600", "back");
     let status = far.status().unwrap();
     assert_eq!((status.failures, status.trouble, far.shown().as_str()), (0, None, "back"));
-    assert_eq!(far.lines("source is well again"), 1);
+    assert_eq!(far.lines("Info: source is well again"), 1);
 }
 
 /// RFC 3261 20.33: a source may ask for a longer pause.
@@ -101,7 +101,7 @@ fn ext_22_some_answers_are_final() {
         let ask = far.only_ask();
         far.answer(&ask, status, "");
         assert_eq!(far.phase(), "stopped", "{status}");
-        assert_eq!(far.lines("Warn: source fails"), 1, "{status}");
+        assert_eq!(far.lines("Warn: source refuses presentities"), 1, "{status}");
         far.scene.watch("carol");
         assert_eq!(far.until_asked(1_300), None, "{status}");
     }
