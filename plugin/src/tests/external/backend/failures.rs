@@ -35,6 +35,26 @@ fn targets_are_tried_one_after_another() {
     assert_eq!(far.only_ask().header("Route"), "<sip:192.0.2.20;lr>");
 }
 
+/// EXT-16, RFC 6665 4.1.2.4: the NOTIFY of another target may overtake its answer, too. That the one before has
+/// answered from elsewhere makes it no stranger.
+#[test]
+fn ext_16_the_next_target_may_notify_before_it_answers() {
+    let named = ONE.replace("192.0.2.20", "a.example").replace("192.0.2.21", "b.example");
+    let (mut far, first) = Far::live(&named);
+    assert_eq!(far.tell(&first, 2, "terminated;reason=deactivated", ""), 200);
+    let failing = far.only_ask();
+    far.fail(&failing, Failure::Timeout);
+    let second = far.only_ask();
+    let lines = "Subscription-State: active;expires=3600\nEvent: presence\n";
+    let mut tell = |cseq, from, note| {
+        let body = super::document(note);
+        far.notify_with(&second, "far", cseq, lines, from, "application/pidf+xml", &body).status
+    };
+    assert_eq!(tell(1, "192.0.2.21:5060", "two"), 200);
+    far.answer(&second, 200, "Expires: 3600\n");
+    assert_eq!((far.phase(), far.shown().as_str()), ("live", "two"));
+}
+
 /// RFC 3261 8.1.3.4 and 21: what makes the next target be asked, and what does not.
 #[test]
 fn some_statuses_are_of_the_target_and_others_of_the_user() {
