@@ -117,6 +117,15 @@ pub fn stop(step: &mut Step<'_>, mut kept: Kept<'_>) {
             kept.record.phase = Phase::Stopped(Stopped { released: true, ..stopped });
             kept.save(step);
         }
+        // So does a pause that it has asked for.
+        Phase::Pausing(until)
+            if until > step.now && kept.record.trouble.is_some_and(|trouble| trouble.is_said()) =>
+        {
+            kept.silence(step);
+            let configured = retry::configured(kept.source);
+            kept.record.phase = Phase::Stopped(Stopped { not_before: until, configured, released: true });
+            kept.save(step);
+        }
         Phase::Ending(_) => {}
         // A subscription that is just being made is ended by the 481 to its NOTIFY.
         _ => kept.remove(step),

@@ -35,6 +35,14 @@ pub enum Trouble {
     Credentials,
 }
 
+impl Trouble {
+    /// True if the source has said so; false if it said nothing.
+    #[must_use]
+    pub fn is_said(self) -> bool {
+        !matches!(self, Self::Timeout | Self::Unreachable | Self::Silent)
+    }
+}
+
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
