@@ -41,6 +41,12 @@ impl Trouble {
     pub fn is_said(self) -> bool {
         !matches!(self, Self::Timeout | Self::Unreachable | Self::Silent)
     }
+
+    /// True if the source has said that it knows nobody of that name, or that nobody is there.
+    #[must_use]
+    pub fn is_absence(self) -> bool {
+        matches!(self, Self::Status(404 | 410 | 480 | 604) | Self::Ended(Reason::NoResource))
+    }
 }
 
 impl fmt::Display for Trouble {
