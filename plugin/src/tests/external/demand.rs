@@ -332,7 +332,10 @@ enum Event {
     Register(u32),
     Answer,
     Pass(u64),
-    Crash(u64),
+    /// By its bits it says which relaxed steps survive; then whether what is due is run at once.
+    Crash(u64, bool),
+    /// All so far is safe.
+    Flush,
 }
 
 fn event() -> impl Strategy<Value = Event> {
@@ -344,7 +347,8 @@ fn event() -> impl Strategy<Value = Event> {
         1 => prop_oneof![Just(0u32), 60u32..2_000].prop_map(Event::Register),
         3 => Just(Event::Answer),
         3 => (0u64..90_000).prop_map(Event::Pass),
-        2 => any::<u64>().prop_map(Event::Crash),
+        2 => (any::<u64>(), any::<bool>()).prop_map(|(lucky, settles)| Event::Crash(lucky, settles)),
+        1 => Just(Event::Flush),
     ]
 }
 
@@ -401,10 +405,13 @@ proptest! {
                     scene.answer_all();
                     scene.pass(milliseconds);
                 }
-                Event::Crash(seed) => {
+                Event::Crash(seed, settles) => {
                     scene.crash(|number| seed >> (number % 64) & 1 == 1);
-                    scene.settle();
+                    if settles {
+                        scene.settle();
+                    }
                 }
+                Event::Flush => scene.host.flush(),
             }
             let watched = watchers.iter().any(Option::is_some);
             if watched || registered > scene.host.time() {
