@@ -8,7 +8,7 @@ use super::trouble::{Meaning, Retry, Trouble};
 use super::{response, wait};
 use crate::external::contribution;
 use crate::external::demand;
-use crate::external::pacing;
+use crate::external::pacing::{self, Lane};
 use crate::ports::Instant;
 use crate::step::Step;
 
@@ -31,9 +31,9 @@ pub fn due(step: &mut Step<'_>, mut kept: Kept<'_>) {
     match &mut kept.record.phase {
         Phase::Waiting(since) => {
             *since = now;
-            pacing::ask(step, kept.source);
+            pacing::ask(step, kept.source, Lane::Again);
         }
-        Phase::Pausing(_) => wait(step, &mut kept),
+        Phase::Pausing(_) => wait(step, &mut kept, Lane::Again),
         Phase::Subscribing(attempt) => {
             let trouble = if attempt.granted.is_some() { Trouble::Silent } else { Trouble::Timeout };
             retry::settle(step, &mut kept, trouble, Retry::NextTarget(0));
@@ -57,7 +57,7 @@ pub fn due(step: &mut Step<'_>, mut kept: Kept<'_>) {
                 Refresh::At(at) | Refresh::NotBefore(at) if at <= now && live.in_flight.is_none() => {
                     if at + LATE <= now {
                         live.next = Refresh::Paced;
-                        pacing::ask(step, kept.source);
+                        pacing::ask(step, kept.source, Lane::Again);
                     } else {
                         return refresh_if_wanted(step, kept);
                     }
@@ -76,7 +76,7 @@ fn refresh_if_wanted(step: &mut Step<'_>, mut kept: Kept<'_>) {
         Some(resource) if resource != kept.record.resource => {
             leave(step, &mut kept);
             kept.record.resource = resource;
-            wait(step, &mut kept);
+            wait(step, &mut kept, Lane::Again);
         }
         Some(_) => refresh(step, &mut kept),
     }

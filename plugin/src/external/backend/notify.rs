@@ -169,7 +169,7 @@ fn go_on(
         Ok(()) => heard(step, &mut kept),
         Err(refusal) => {
             let trouble = Trouble::Body(refusal.status().0);
-            retry::complain(step, &mut kept, trouble, None, Level::Warn);
+            retry::complain(step, &mut kept, trouble, None);
         }
     }
     match next {

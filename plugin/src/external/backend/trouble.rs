@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::external::ledger::Fault;
 use crate::handler::{Failure, Outcome};
 use crate::sip::digest::Asker;
 use crate::sip::expires;
@@ -46,6 +47,19 @@ impl Trouble {
     #[must_use]
     pub fn is_absence(self) -> bool {
         matches!(self, Self::Status(404 | 410 | 480 | 604) | Self::Ended(Reason::NoResource))
+    }
+
+    /// Whose fault it is.
+    #[must_use]
+    pub fn fault(self) -> Fault {
+        match self {
+            Self::Timeout | Self::Unreachable | Self::Paused | Self::Silent | Self::Credentials => {
+                Fault::Source
+            }
+            Self::Status(501 | 505 | 513) => Fault::Presentity,
+            Self::Status(408 | 500..=599) => Fault::Source,
+            Self::Status(_) | Self::Ended(_) | Self::Restless | Self::Body(_) => Fault::Presentity,
+        }
     }
 }
 

@@ -25,6 +25,7 @@ pub use walk::{KEY as WALK, begin, go_on};
 
 use super::backend;
 use super::directory;
+use super::pacing::Lane;
 use super::peers;
 use super::source::{self, Source, Start};
 use crate::keys::{self, Id};
@@ -60,13 +61,13 @@ pub fn watched(step: &mut Step<'_>, subscription: &Subscription<'_>) {
         if subscription.state.is_ending() {
             if source.grace > 0 {
                 fetched(step, source);
-                backend::start(step, source, &resource);
+                backend::start(step, source, &resource, Lane::New);
             }
             continue;
         }
         let before = Needs::load(step, source.id);
         Needs { kept: None, ..before }.store(step, source.id, before, Durability::Relaxed);
-        backend::start(step, source, &resource);
+        backend::start(step, source, &resource, Lane::New);
     }
 }
 
@@ -162,7 +163,7 @@ fn is_always(step: &mut Step<'_>, source: &Source) -> bool {
 /// Starts or ends the subscription at a source, as it is wanted or not. Not while subscriptions are gone through.
 fn look(step: &mut Step<'_>, source: &Source) {
     match wanted(step, source) {
-        Some(resource) => backend::start(step, source, &resource),
+        Some(resource) => backend::start(step, source, &resource, Lane::Again),
         None if step.host.get(&source.key(keys::BACKEND)).is_some() => {
             step.trace("source wanted no longer", || vec![("source", source.name.clone())]);
             backend::stop(step, source);

@@ -9,6 +9,7 @@
 use super::super::backend;
 use super::super::directory;
 use super::super::learning;
+use super::super::pacing::Lane;
 use super::super::source::Source;
 use super::registrations::{Registrations, Telling};
 use super::{Needs, look};
@@ -117,9 +118,9 @@ fn keep(step: &mut Step<'_>, source: &Source, resource: &str, registered: Option
     let before = Needs::load(step, source.id);
     Needs { registered, ..before }.store(step, source.id, before, Durability::Durable);
     if anew {
-        backend::appeared(step, source, resource);
+        backend::appeared(step, source, resource, Lane::New);
     } else if registered.is_some() {
-        backend::start(step, source, resource);
+        backend::start(step, source, resource, Lane::New);
     } else {
         look(step, source);
     }

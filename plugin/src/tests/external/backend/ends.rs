@@ -3,6 +3,7 @@
 use super::failures::single;
 use super::{Far, ONE, THERE};
 use crate::external::backend;
+use crate::external::pacing::Lane;
 use crate::external::source::Network;
 use crate::handler::Failure;
 use crate::tests::scene::ALICE;
@@ -57,7 +58,7 @@ fn ext_14_a_pause_outlives_the_watchers() {
         far.step(backend::stop);
         assert_eq!((far.phase(), far.shown().as_str()), ("stopped", ""));
         far.pass(10);
-        far.step(|step, source| backend::start(step, source, ALICE));
+        far.step(|step, source| backend::start(step, source, ALICE, Lane::New));
         let passed = 10 + far.until_asked(2_000).unwrap();
         assert!((pause..=pause + 1).contains(&passed), "{state}: {passed}");
         // It is forgotten when it is over.

@@ -1,6 +1,7 @@
 //! A source that does not do what it is asked for.
 
 use super::{Far, ONE};
+use crate::external::pacing::Lane;
 use crate::handler::Failure;
 use crate::tests::scene::pidf;
 
@@ -91,7 +92,7 @@ fn ext_15_failures_are_followed_by_growing_pauses() {
     assert!(pauses[0] <= 16, "{pauses:?}");
     assert!(pauses[6..].iter().any(|pause| *pause > 60), "{pauses:?}");
     // The operator reads of it once, and sees the rest in figures.
-    assert_eq!(far.lines("source fails"), 1);
+    assert_eq!(far.lines("Warn: source fails"), 1);
     let status = far.status().unwrap();
     assert_eq!((status.failures, status.trouble.as_deref()), (12, Some("no answer")));
     // Once it goes well, all is forgotten.
@@ -100,7 +101,7 @@ fn ext_15_failures_are_followed_by_growing_pauses() {
     far.tell(&ask, 1, "active;expires=3600", "back");
     let status = far.status().unwrap();
     assert_eq!((status.failures, status.trouble, far.shown().as_str()), (0, None, "back"));
-    assert_eq!(far.lines("source is well again"), 1);
+    assert_eq!(far.lines("Info: source is well again"), 1);
 }
 
 /// RFC 3261 20.33: a source may ask for a longer pause.
@@ -142,7 +143,7 @@ fn ext_22_some_answers_are_final() {
         let ask = far.only_ask();
         far.answer(&ask, status, "");
         assert_eq!(far.phase(), "stopped", "{status}");
-        assert_eq!(far.lines("Warn: source fails"), 1, "{status}");
+        assert_eq!(far.lines("Warn: source refuses presentities"), 1, "{status}");
         far.scene.watch("carol");
         assert_eq!(far.until_asked(1_300), None, "{status}");
     }
@@ -157,7 +158,9 @@ fn what_is_final_is_tried_again_when_it_is_wanted_anew() {
     far.answer(&ask, 403, "");
     far.step(crate::external::backend::stop);
     assert_eq!(far.phase(), "stopped");
-    far.step(|step, source| crate::external::backend::start(step, source, "sip:alice@example.com"));
+    far.step(|step, source| {
+        crate::external::backend::start(step, source, "sip:alice@example.com", Lane::New)
+    });
     assert_eq!(far.phase(), "pausing");
     let passed = far.until_asked(700).unwrap();
     assert!((600..=601).contains(&passed), "{passed}");
@@ -168,7 +171,9 @@ fn what_is_final_is_tried_again_when_it_is_wanted_anew() {
     far.answer(&ask, 403, "");
     far.pass(601);
     far.scene.presence = crate::handler::Presence::configure(&ONE.replace("secret", "better")).unwrap();
-    far.step(|step, source| crate::external::backend::start(step, source, "sip:alice@example.com"));
+    far.step(|step, source| {
+        crate::external::backend::start(step, source, "sip:alice@example.com", Lane::New)
+    });
     assert_eq!(far.asks().len(), 1);
 }
 

@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use super::failures::single;
 use super::{Ask, Far, THERE};
 use crate::external::backend;
+use crate::external::pacing::Lane;
 use crate::handler::Failure;
 use crate::tests::scene::ALICE;
 
@@ -216,7 +217,7 @@ impl Model {
             }
             Event::Start => {
                 self.causes += 1;
-                self.far.step(|step, source| backend::start(step, source, ALICE));
+                self.far.step(|step, source| backend::start(step, source, ALICE, Lane::New));
             }
         }
         self.look();
@@ -308,7 +309,7 @@ proptest! {
         model.far.step(backend::stop);
         model.far.pass(700);
         model.look();
-        model.far.step(|step, source| backend::start(step, source, ALICE));
+        model.far.step(|step, source| backend::start(step, source, ALICE, Lane::New));
         for _ in 0..700 {
             model.look();
             for (ask, _) in std::mem::take(&mut model.open) {
