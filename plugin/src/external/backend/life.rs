@@ -41,6 +41,9 @@ pub fn due(step: &mut Step<'_>, mut kept: Kept<'_>) {
         Phase::Live(live) => {
             let forgotten = live.forgotten().is_some_and(|forgotten| forgotten <= now);
             match live.next {
+                Refresh::NotBefore(at) if live.expires <= now && at > now => {
+                    kept.record.phase = Phase::Pausing(at);
+                }
                 // Its end has come before its refresh was answered.
                 _ if live.expires <= now => {
                     retry::settle(step, &mut kept, Trouble::Timeout, Retry::AtOnce);
@@ -51,7 +54,7 @@ pub fn due(step: &mut Step<'_>, mut kept: Kept<'_>) {
                 }
                 // RFC 6665 4.1.2.2.
                 _ if forgotten => retry::settle(step, &mut kept, Trouble::Silent, Retry::AtOnce),
-                Refresh::At(at) if at <= now && live.in_flight.is_none() => {
+                Refresh::At(at) | Refresh::NotBefore(at) if at <= now && live.in_flight.is_none() => {
                     if at + LATE <= now {
                         live.next = Refresh::Paced;
                         pacing::ask(step, kept.source, Lane::Again);
@@ -112,6 +115,15 @@ pub fn stop(step: &mut Step<'_>, mut kept: Kept<'_>) {
         Phase::Stopped(stopped) if stopped.not_before > step.now => {
             // What it is known for outlives who has asked.
             kept.record.phase = Phase::Stopped(Stopped { released: true, ..stopped });
+            kept.save(step);
+        }
+        // So does a pause that it has asked for.
+        Phase::Pausing(until)
+            if until > step.now && kept.record.trouble.is_some_and(|trouble| trouble.is_said()) =>
+        {
+            kept.silence(step);
+            let configured = retry::configured(kept.source);
+            kept.record.phase = Phase::Stopped(Stopped { not_before: until, configured, released: true });
             kept.save(step);
         }
         Phase::Ending(_) => {}

@@ -72,6 +72,26 @@ pub fn start(step: &mut Step<'_>, source: &Source, resource: &str, lane: Lane) {
     kept.save(step);
 }
 
+/// As [`start`], and the source has just said that somebody is there: what it has said to the contrary counts no
+/// longer, and where it has refused for good it is tried again in time.
+pub fn appeared(step: &mut Step<'_>, source: &Source, resource: &str, lane: Lane) {
+    if let Some(mut kept) = Kept::load(step, source).filter(|kept| kept.record.resource == resource) {
+        let absent = kept.record.trouble.is_some_and(|trouble| trouble.is_absence());
+        match &mut kept.record.phase {
+            Phase::Stopped(_) | Phase::Pausing(_) if absent => {
+                wait(step, &mut kept, lane);
+                return kept.save(step);
+            }
+            Phase::Stopped(stopped) => {
+                stopped.released = true;
+                kept.save(step);
+            }
+            _ => {}
+        }
+    }
+    start(step, source, resource, lane);
+}
+
 /// [`super::pacing`] lets a new subscription go, or a refresh that was late.
 pub fn granted(step: &mut Step<'_>, source: &Source) {
     let Some(mut kept) = Kept::load(step, source).filter(|kept| kept.record.waits()) else { return };

@@ -149,7 +149,7 @@ fn put_off(step: &mut Step<'_>, kept: &mut Kept<'_>, mut live: Live, trouble: Tr
     let next = step.now + retry::next_pause(step, kept).max(wait);
     live.in_flight = None;
     live.confirmed = true;
-    live.next = Refresh::At(next);
+    live.next = if wait > 0 { Refresh::NotBefore(next) } else { Refresh::At(next) };
     kept.record.phase = Phase::Live(live);
     retry::complain(step, kept, trouble, Some(next));
 }

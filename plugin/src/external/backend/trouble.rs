@@ -37,6 +37,18 @@ pub enum Trouble {
 }
 
 impl Trouble {
+    /// True if the source has said so; false if it said nothing.
+    #[must_use]
+    pub fn is_said(self) -> bool {
+        !matches!(self, Self::Timeout | Self::Unreachable | Self::Silent)
+    }
+
+    /// True if the source has said that it knows nobody of that name, or that nobody is there.
+    #[must_use]
+    pub fn is_absence(self) -> bool {
+        matches!(self, Self::Status(404 | 410 | 480 | 604) | Self::Ended(Reason::NoResource))
+    }
+
     /// Whose fault it is.
     #[must_use]
     pub fn fault(self) -> Fault {

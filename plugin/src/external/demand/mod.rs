@@ -7,7 +7,8 @@
 //!   subscriptions alive would do so for ever (EXT-21);
 //! - its grace time after the last of these, or after somebody fetched the document, goes on;
 //! - it is configured to be asked always, for those whom the directory names (`walk.rs`);
-//! - it is a registrar and has said by a REGISTER that somebody is registered (`register.rs`).
+//! - it is a registrar and has said by a REGISTER that somebody is registered (`register.rs`,
+//!   `registrations.rs`).
 //!
 //! Nothing is counted: whether somebody watches is seen from the subscriptions when one that saw the document
 //! has gone. Mostly the first one looked at decides it. [`wanted`] is asked again at each refresh, so
@@ -15,6 +16,7 @@
 
 mod needs;
 mod register;
+mod registrations;
 mod walk;
 
 pub use needs::Needs;

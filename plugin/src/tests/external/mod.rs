@@ -17,6 +17,7 @@ mod ledger;
 mod loop_guard;
 mod peers_model;
 mod privacy;
+mod register;
 mod registrar;
 mod stage;
 mod third_kind;

@@ -10,6 +10,10 @@ pub fn single() -> String {
     ONE.replace(",\"sip:192.0.2.21\"", "")
 }
 
+/// Changes to a document that nobody has.
+const GAP: &str = "<d:pidf-diff xmlns='urn:ietf:params:xml:ns:pidf' xmlns:d='urn:ietf:params:xml:ns:pidf-diff' \
+    entity='sip:a@b.example' version='9'><d:remove sel='*/tuple'/></d:pidf-diff>";
+
 /// Fails the running attempt at every target.
 fn fail_round(far: &mut Far) {
     while let Some(ask) = far.asks().pop() {
@@ -34,6 +38,26 @@ fn targets_are_tried_one_after_another() {
     assert_eq!(far.shown(), "two");
     assert_eq!(far.tell(&second, 2, "terminated;reason=deactivated", ""), 200);
     assert_eq!(far.only_ask().header("Route"), "<sip:192.0.2.20;lr>");
+}
+
+/// EXT-16, RFC 6665 4.1.2.4: the NOTIFY of another target may overtake its answer, too. That the one before has
+/// answered from elsewhere makes it no stranger.
+#[test]
+fn ext_16_the_next_target_may_notify_before_it_answers() {
+    let named = ONE.replace("192.0.2.20", "a.example").replace("192.0.2.21", "b.example");
+    let (mut far, first) = Far::live(&named);
+    assert_eq!(far.tell(&first, 2, "terminated;reason=deactivated", ""), 200);
+    let failing = far.only_ask();
+    far.fail(&failing, Failure::Timeout);
+    let second = far.only_ask();
+    let lines = "Subscription-State: active;expires=3600\nEvent: presence\n";
+    let mut tell = |cseq, from, note| {
+        let body = super::document(note);
+        far.notify_with(&second, "far", cseq, lines, from, "application/pidf+xml", &body).status
+    };
+    assert_eq!(tell(1, "192.0.2.21:5060", "two"), 200);
+    far.answer(&second, 200, "Expires: 3600\n");
+    assert_eq!((far.phase(), far.shown().as_str()), ("live", "two"));
 }
 
 /// RFC 3261 8.1.3.4 and 21: what makes the next target be asked, and what does not.
@@ -89,6 +113,24 @@ fn rfc3261_20_33_retry_after_is_kept_to() {
         far.answer(&ask, status, "Retry-After: 1800 (in maintenance);duration=60\n");
         let passed = far.until_asked(2_000).unwrap();
         assert!((1_800..=1_801).contains(&passed), "{status}: {passed}");
+    }
+}
+
+/// RFC 3261 20.33: so it may with the answer to a refresh, even beyond the end of the subscription, and whatever is missing
+/// of what it says.
+#[test]
+fn rfc3261_20_33_retry_after_a_refresh_is_kept_to() {
+    for wait in [200, 7_200] {
+        let (mut far, first) = Far::live(&single());
+        far.until_asked(3_600).unwrap();
+        let refresh = far.only_ask();
+        far.answer(&refresh, 503, &format!("Retry-After: {wait}\n"));
+        far.pass(10);
+        assert_eq!(far.notify(&first, 2, "active;expires=300", "application/pidf-diff+xml", GAP).status, 200);
+        let passed = 10 + far.until_asked(8_000).unwrap();
+        assert!((wait..=wait + 1).contains(&passed), "{wait}: {passed}");
+        assert_eq!(far.only_ask().in_dialog(), wait < 300);
+        assert_eq!(far.shown(), if wait < 300 { "one" } else { "" });
     }
 }
 
@@ -274,6 +316,20 @@ fn a_refused_refresh_lets_the_subscription_end() {
     assert!(!anew.in_dialog());
     far.answer(&anew, 403, "");
     assert_eq!((far.phase(), far.asks().len(), far.shown().as_str()), ("stopped", 0, ""));
+}
+
+/// EXT-22: a source that refuses to refresh is not asked for what is missing either, however often something is.
+#[test]
+fn ext_22_a_refused_refresh_is_not_tried_again_for_full_state() {
+    let (mut far, first) = Far::live(&single());
+    far.until_asked(3_600).unwrap();
+    let refresh = far.only_ask();
+    far.answer(&refresh, 403, "");
+    for number in 2..7 {
+        far.pass(10);
+        let answer = far.notify(&first, number, "active;expires=300", "application/pidf-diff+xml", GAP);
+        assert_eq!((answer.status, far.asks().len()), (200, 0));
+    }
 }
 
 /// RFC 3261 21.4.17 in a dialog.
