@@ -1,8 +1,9 @@
 //! Going back by itself from a component whose steps fail, and what is kept of them.
 
 use crate::host::{Host, quiet};
+use crate::recording::{ALL, recorded};
 use rollcall_engine::{
-    Answer, Cause, EngineConfig, GenerationState, Kind, Recording, ReplayOptions, RollBack, replay,
+    Answer, Cause, EngineConfig, GenerationState, Kind, Recording, ReplayOptions, RollBack, contents, replay,
 };
 use rollcall_storage::Memory;
 use rollcall_test_guests::{Edition, GUEST, with_text};
@@ -204,6 +205,31 @@ fn a_failure_is_kept_with_its_functions_and_counted() {
     assert_eq!(limit.cause, Cause::Limit);
     assert_eq!(limit.message, "a key or name has 1048576 bytes, more than allowed");
     has(limit, "uses_a_giant_key");
+}
+
+/// A verdict that cannot be honoured is a failure for whoever looks at the step later, too: when it runs once
+/// more, in a recording, and for a shadow.
+#[test]
+fn a_verdict_that_cannot_be_honoured_is_a_failure_everywhere() {
+    let host = Host::with(EngineConfig { roll_back: None, ..quiet() }, Memory::new());
+    let script = "enter p\npasses_with_effects";
+    let recording = recorded(&host, &ALL, || assert_eq!(host.run(script), Answer::Failed));
+    let failure = host.engine.failures().remove(0);
+    assert_eq!((failure.cause, failure.recorded, failure.repeats), (Cause::Verdict, true, Some(true)));
+    let step = host.engine.failed_step(failure.id).unwrap();
+    for recording in [&recording[..], &step[..]] {
+        let listed = contents(&mut Recording::open(recording).unwrap()).unwrap();
+        assert_eq!(listed.steps.values().map(|(_, failed, _)| failed).sum::<u64>(), 1);
+        let options = ReplayOptions { component: GUEST, config: quiet(), chosen: None };
+        let report = replay(&mut Recording::open(recording).unwrap(), &options, &mut |_| {}).unwrap().report;
+        assert_eq!((report.steps, report.differ), (1, 0), "{report}");
+    }
+    // The second edition does it where the first one does nothing.
+    host.engine.shadow(&Edition::Second.component(), 1.0).unwrap();
+    host.run("enter p\nnewer passes_with_effects");
+    let status = || host.engine.shadow_status().unwrap().report;
+    host.wait_until("the step of the shadow", || status().steps == 1);
+    assert_eq!((status().differ, status().failed), (1, 1), "{}", status());
 }
 
 #[test]
