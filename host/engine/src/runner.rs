@@ -240,7 +240,11 @@ impl Shared {
         let place = fault.place();
         tracing::error!(step = number, kind = input.kind().name(), partition, place, error = %fault, "a step failed");
         let now = self.clock.now_ms();
-        if fault.cause != Cause::Store {
+        // What has failed under the former generation, and is tried again, says nothing of this one.
+        let tried_again = matches!(input.kind(), Kind::Timer | Kind::Post | Kind::Recovery);
+        let inherited = tried_again
+            && input.partition().is_some_and(|key| !self.background.note_failing(key, generation.number));
+        if fault.cause != Cause::Store && !inherited {
             self.succession.note_failure(generation.number, now);
         }
         let noted = failures::Occasion {

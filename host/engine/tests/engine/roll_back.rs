@@ -88,6 +88,32 @@ fn what_failed_meanwhile_runs_soon_after() {
     host.wait_for("r", "arrived", "1");
 }
 
+/// What failed under the component before and goes on failing is no reason to go back to that one: otherwise none
+/// could be swapped in any more once as many partitions are stuck as a trial may cost.
+#[test]
+fn what_failed_before_does_not_count_against_the_next_one() {
+    let host = Host::with(trying(3), Memory::new());
+    for partition in ["p", "q", "r"] {
+        host.print(&format!("enter {partition}\ntimer t 1000 traps"));
+        host.print(&format!("enter {partition}x\npost {partition}y traps"));
+    }
+    host.clock.advance(1_000);
+    let failed = || {
+        host.engine.metrics().failed_steps.get(Kind::Timer)
+            + host.engine.metrics().failed_steps.get(Kind::Post)
+    };
+    host.wait_until("the failures", || failed() >= 6);
+    host.engine.swap(&OTHER).unwrap();
+    host.wait_until("the failures", || failed() >= 12);
+    host.settle();
+    assert_eq!(host.engine.metrics().withdrawals.get(), 0);
+    assert_eq!(states(&host)[0], (2, "on trial".to_owned()));
+    for _ in 0..3 {
+        host.run("traps");
+    }
+    goes_back(&host);
+}
+
 #[test]
 fn failures_far_apart_after_the_trial_or_of_the_senders_making_do_not_count() {
     let host = Host::with(trying(3), Memory::new());
