@@ -2,11 +2,14 @@
 
 use crate::host::{Host, quiet};
 use crate::recording::{ALL, recorded};
+use parking_lot::Mutex;
 use rollcall_engine::{
-    Answer, Cause, EngineConfig, GenerationState, Kind, Recording, ReplayOptions, RollBack, contents, replay,
+    Answer, Cause, EngineConfig, GenerationChange, GenerationState, Kind, Recording, ReplayOptions, RollBack,
+    contents, replay,
 };
 use rollcall_storage::Memory;
 use rollcall_test_guests::{Edition, GUEST, with_text};
+use std::sync::Arc;
 use std::time::Duration;
 
 const TRIAL: Duration = Duration::from_secs(300);
@@ -161,6 +164,10 @@ fn nothing_is_on_trial_after_a_start_or_a_roll_back_or_if_it_is_off() {
     assert_eq!(host.run("traps"), Answer::Failed);
     host.settle();
     assert_eq!(states(&host), list(&[(2, "runs"), (1, "Previous")]));
+    host.engine.resume(&fragile()).unwrap();
+    assert_eq!(host.run("enter p"), Answer::Failed);
+    host.settle();
+    assert_eq!(states(&host), list(&[(3, "runs"), (2, "Previous")]), "nor is one that is resumed");
     let off = Host::with(EngineConfig { roll_back: None, ..quiet() }, Memory::new());
     off.engine.swap(&fragile()).unwrap();
     assert_eq!(off.run("enter p"), Answer::Failed);
@@ -170,7 +177,7 @@ fn nothing_is_on_trial_after_a_start_or_a_roll_back_or_if_it_is_off() {
 #[test]
 fn a_component_on_trial_is_nothing_to_go_back_to() {
     let host = Host::with(trying(2), Memory::new());
-    host.engine.swap(&fragile()).unwrap();
+    host.engine.swap(&OTHER).unwrap();
     host.engine.swap(&fragile()).unwrap();
     assert_eq!(states(&host), list(&[(3, "on trial"), (2, "Previous"), (1, "Fallback")]));
     host.run("enter p");
@@ -178,6 +185,56 @@ fn a_component_on_trial_is_nothing_to_go_back_to() {
     goes_back(&host);
     assert_eq!(states(&host)[0], (1, "runs".to_owned()));
     assert_eq!(host.print("memory"), "1");
+}
+
+/// Swapping the running component in once more is no change of component: the way back stays.
+#[test]
+fn the_running_component_once_more_is_nothing_to_go_back_to() {
+    let host = Host::with(trying(2), Memory::new());
+    let first = host.engine.digest();
+    host.engine.swap(GUEST).unwrap();
+    assert_eq!(states(&host), list(&[(2, "runs")]), "there is nothing to go back to");
+    host.engine.swap(&OTHER).unwrap();
+    host.engine.swap(&OTHER).unwrap();
+    assert_eq!(states(&host), list(&[(4, "on trial"), (2, "Previous")]));
+    assert_eq!(host.run("traps"), Answer::Failed);
+    host.engine.roll_back().unwrap().unwrap();
+    assert_eq!(host.engine.digest(), first);
+    // Stood its trial: whoever swaps it in once more does not doubt it.
+    host.engine.swap(&OTHER).unwrap();
+    host.clock.advance(300_000);
+    host.wait_until("the end of the trial", || states(&host)[0].1 == "runs");
+    host.engine.swap(&OTHER).unwrap();
+    for _ in 0..3 {
+        assert_eq!(host.run("traps"), Answer::Failed);
+    }
+    host.settle();
+    assert_eq!(host.engine.metrics().withdrawals.get(), 0);
+    assert_eq!(states(&host), list(&[(6, "runs"), (2, "Previous")]));
+}
+
+/// Whoever embeds the engine is told what each change was.
+#[test]
+fn each_change_is_told_with_what_it_has_replaced() {
+    let host = Host::with(trying(1), Memory::new());
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let tell = told.clone();
+    host.engine.on_change(move |change| {
+        tell.lock().push(match change {
+            GenerationChange::Swapped => "swapped".to_owned(),
+            GenerationChange::RolledBack { from } => format!("back from {}", from.number),
+            GenerationChange::Withdrawn { from } => format!("{} withdrawn: {:?}", from.number, from.state),
+        });
+    });
+    host.engine.swap(&OTHER).unwrap();
+    host.engine.roll_back().unwrap().unwrap();
+    host.engine.roll_back().unwrap().unwrap();
+    host.engine.swap(&fragile()).unwrap();
+    assert_eq!(host.run("enter p"), Answer::Failed);
+    host.wait_until("all of it", || told.lock().len() == 5);
+    let told = told.lock();
+    assert_eq!(told[..4], ["swapped", "back from 2", "back from 1", "swapped"]);
+    assert!(told[4].starts_with("3 withdrawn: Withdrawn { at: ") && told[4].contains("1 steps"), "{told:?}");
 }
 
 #[test]

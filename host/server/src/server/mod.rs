@@ -196,7 +196,7 @@ impl Server {
         let names = configuration.plugin.given.sources.clone();
         sources::announce(&engine, &names);
         let announced = Arc::downgrade(&engine);
-        engine.on_change(move || {
+        engine.on_change(move |_| {
             if let Some(engine) = announced.upgrade() {
                 sources::announce(&engine, &names);
             }
