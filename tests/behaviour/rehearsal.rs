@@ -189,3 +189,40 @@ fn a_recording_whose_reader_was_killed_ends_by_itself() {
         std::thread::sleep(Duration::from_millis(200));
     }
 }
+
+/// A server that stops in order ends the recording: whoever records has all of it.
+#[test]
+fn a_recording_is_whole_when_the_server_stops() {
+    let mut server = Server::start(Config::new());
+    let recorded = file(&server, "stopped.rec");
+    let recording = Recording::begin(&server, &recorded, &[]);
+    let alice = user("alice");
+    let phone = Phone::udp(&server, &alice);
+    let _publication = phone.publish(&Pidf::basic(&alice, "open"));
+    server.stop();
+    let said = recording.end();
+    assert!(said.contains("ended with the server") && said.contains("PUBLISH"), "{said}");
+    let listed = rollcall(&["replay", text(&recorded), "--json"]);
+    assert!(listed.out.contains("\"complete\":true"), "{listed:?}");
+}
+
+/// The server is killed: what was recorded by then is told and can be replayed.
+#[test]
+fn a_recording_that_breaks_off_leaves_what_there_is() {
+    let mut server = Server::start(Config::new());
+    let recorded = file(&server, "killed.rec");
+    let recording = Recording::begin(&server, &recorded, &[]);
+    let alice = user("alice");
+    let phone = Phone::udp(&server, &alice);
+    let mut publication = phone.publish(&Pidf::basic(&alice, "open"));
+    let since = Instant::now();
+    while !rollcall(&["replay", text(&recorded)]).out.contains("PUBLISH") {
+        assert!(since.elapsed() < LIMIT, "nothing is recorded");
+        publication.refresh();
+    }
+    server.kill();
+    let ended = recording.0.wait_with_output().unwrap();
+    let said = String::from_utf8(ended.stdout).unwrap();
+    assert_eq!(ended.status.code(), Some(1));
+    assert!(said.contains("PUBLISH") && said.contains("the recording was cut off here"), "{said}");
+}

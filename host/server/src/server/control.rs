@@ -22,7 +22,7 @@ pub(super) struct ServerControl {
     pub joint: Arc<Joint>,
     pub engine: Arc<Engine>,
     pub reloader: Arc<Reloader>,
-    pub rehearsals: Rehearsals,
+    pub rehearsals: Arc<Rehearsals>,
     pub clock: Arc<HostClock>,
     pub metrics: Metrics,
 }
@@ -95,7 +95,7 @@ impl Control for ServerControl {
     }
 
     fn rehearsal(&self) -> &dyn Rehearsal {
-        &self.rehearsals
+        &*self.rehearsals
     }
 
     fn inspect(&self, question: &str, argument: &str) -> Result<String, Unanswered> {

@@ -41,6 +41,8 @@ pub use rehearsal::replayed_with;
 
 /// Longest wait for requests in hand, and for outcomes of requests sent, when the server stops.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Longest wait for a recording to be fetched to its end, when the server stops.
+const FETCH: Duration = Duration::from_secs(1);
 /// Pause between two looks at whether requests are still in hand.
 const LOOK: Duration = Duration::from_millis(5);
 
@@ -102,6 +104,7 @@ pub struct Server {
     stack: Stack,
     reloader: Arc<Reloader>,
     watch: Option<Watch>,
+    rehearsals: Arc<Rehearsals>,
     admin: Option<Admin>,
 }
 
@@ -207,14 +210,14 @@ impl Server {
         metrics.add(Arc::clone(&engine));
         metrics.add(Process { started });
         let listen = configuration.admin.map(|admin| admin.listen);
-        let rehearsals = Rehearsals::new(Arc::clone(&engine), configuration.clone());
+        let rehearsals = Arc::new(Rehearsals::new(Arc::clone(&engine), configuration.clone()));
         let control = Arc::new(ServerControl {
             started,
             configuration,
             joint: Arc::clone(&joint),
             engine: Arc::clone(&engine),
             reloader: Arc::clone(&reloader),
-            rehearsals,
+            rehearsals: Arc::clone(&rehearsals),
             clock,
             metrics,
         });
@@ -230,7 +233,7 @@ impl Server {
         }
         let description = engine.description();
         info!(component = description.name, version = description.version, "serving");
-        Ok(Self { joint, engine, stack, reloader, watch, admin })
+        Ok(Self { joint, engine, stack, reloader, watch, rehearsals, admin })
     }
 
     /// Has the files of all tables looked at. The log tells what came of it.
@@ -264,6 +267,8 @@ impl Server {
         }
         let stopped = self.engine.stop(PATIENCE);
         self.stack.stop();
+        // Whoever records has the rest and the end still to fetch.
+        self.rehearsals.wait_for_fetch(FETCH);
         self.joint.part();
         drop(self.admin);
         drop(self.reloader);
