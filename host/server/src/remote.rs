@@ -55,7 +55,7 @@ pub async fn failure(id: u64, output: &Path, admin: &str, say: &mut Say<'_>) -> 
     let told = |error: std::io::Error| format!("{}: {error}", output.display());
     let options = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(output);
     options.and_then(|mut file| file.write_all(&body)).map_err(told)?;
-    say(&format!("{}: {} bytes; it holds personal data\n", output.display(), body.len()));
+    say(&format!("{}: {} bytes; it holds personal data, and passwords of sources outside\n", output.display(), body.len()));
     Ok(())
 }
 

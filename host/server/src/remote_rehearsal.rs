@@ -48,7 +48,7 @@ pub async fn record(wish: &Record, say: &mut Say<'_>) -> Result<(), String> {
         }
     };
     say(&format!(
-        "recording into {}; it holds personal data\n",
+        "recording into {}; it holds personal data, and passwords of sources outside\n",
         wish.output.display()
     ));
     let done = fetch(wish, id, &mut file).await;
