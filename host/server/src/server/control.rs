@@ -11,8 +11,9 @@ use super::edge::Joint;
 use super::generations;
 use super::rehearsal::Rehearsals;
 use super::reload::Reloader;
+use super::remembered::Remembered;
 use crate::admin::rehearsal::Rehearsal;
-use crate::admin::{Candidate, Control, Failure, Generation, Health, Reload, Unanswered};
+use crate::admin::{Candidate, Control, Failure, Generation, Health, Reload, Unanswered, Withheld};
 use crate::configuration::Configuration;
 use crate::metrics::Metrics;
 
@@ -23,6 +24,7 @@ pub(super) struct ServerControl {
     pub engine: Arc<Engine>,
     pub reloader: Arc<Reloader>,
     pub rehearsals: Arc<Rehearsals>,
+    pub remembered: Arc<Remembered>,
     pub clock: Arc<HostClock>,
     pub metrics: Metrics,
 }
@@ -80,6 +82,10 @@ impl Control for ServerControl {
             Ok(None) => Err(generations::nothing_earlier(&self.engine)),
             Err(error) => Err(self.problems(error)),
         }
+    }
+
+    fn withheld(&self) -> Vec<Withheld> {
+        self.remembered.withheld()
     }
 
     fn failures(&self) -> Vec<Failure> {
