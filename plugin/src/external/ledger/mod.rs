@@ -4,6 +4,8 @@
 //! |---|---|
 //! | here | what presentities tell |
 //! | `book.rs` | what is kept of it |
+//! | `diary.rs` | what the log says of it |
+//! | `roll.rs` | who is covered, so that they can be told when the source has gone |
 //! | `pulse.rs` | a timer in the partition of each source that is configured |
 //!
 //! How many presentities a source covers is counted by what each tells when its subscription there is made and
@@ -12,15 +14,19 @@
 //! the epoch in which it was counted ([`Needs::counted`]), so nobody counts twice.
 
 mod book;
+mod diary;
 mod pulse;
+mod roll;
 
 pub use book::{Book, Failure};
+pub use diary::{Fault, Manner};
 pub use pulse::{AUID, announced, fired};
 
 use super::demand::Needs;
 use super::source::{self, Source};
 use crate::keys::{self, Id};
 use crate::ports::{Durability, Instant};
+use crate::records;
 use crate::step::Step;
 use book::Entry;
 
@@ -33,8 +39,8 @@ pub enum Report<'a> {
     Uncovered,
     /// The source has answered or said something.
     Contact,
-    /// The source failed it: why, and when it is tried again, if it is.
-    Failed(&'a str, Option<Instant>),
+    /// The source failed it: why, when it is tried again, if it is, and what that is to the log.
+    Failed(&'a str, Option<Instant>, Manner),
 }
 
 /// Tells the partition of a source.
@@ -42,11 +48,11 @@ pub fn report(step: &mut Step<'_>, source: &Source, report: &Report<'_>) {
     match *report {
         Report::Covered => cover(step, source, true),
         Report::Uncovered => cover(step, source, false),
-        Report::Contact => book::post(step, source, &Entry::Contact(step.now)),
-        Report::Failed(why, next_try) => {
+        Report::Contact => book::post(step, source, &Entry::Contact(step.now), b""),
+        Report::Failed(why, next_try, manner) => {
             step.host.count("source_failures", &[("source", &source.name)], 1);
             let entry = Entry::Failed { at: step.now, presentity: step.partition, why, next_try };
-            book::post(step, source, &entry);
+            book::post(step, source, &entry, &records::encode(&manner));
         }
     }
 }
@@ -59,7 +65,7 @@ fn cover(step: &mut Step<'_>, source: &Source, covered: bool) {
     Needs { counted, ..before }.store(step, source.id, before, Durability::Relaxed);
     if (before.counted == Some(epoch)) != covered {
         let entry = if covered { Entry::Covered(epoch) } else { Entry::Uncovered(epoch) };
-        book::post(step, source, &entry);
+        book::post(step, source, &entry, step.partition.as_bytes());
     }
 }
 
@@ -86,14 +92,13 @@ pub fn count_notify(step: &mut Step<'_>, source: &Source, status: u16) {
 
 /// A post arrived. False if it is none of these.
 pub fn posted(step: &mut Step<'_>, payload: &[u8]) -> bool {
-    book::posted(step, payload)
+    book::posted(step, payload) || roll::posted(step, payload)
 }
 
 /// The host has started after a stop without order.
 pub fn recover(step: &mut Step<'_>) {
-    if let Some(source) = source::of_partition(step) {
-        pulse::recover(step, source);
-        return;
+    if source::name_of_partition(step).is_some() {
+        return pulse::recover(step);
     }
     let configuration = step.configuration;
     for source in &configuration.external {
