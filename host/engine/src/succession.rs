@@ -267,6 +267,8 @@ impl Shared {
             lineage.previous = Some(former.clone());
         }
         drop(lineage);
+        // Whoever waits for a trial to begin has to see its end, too.
+        self.succession.alarm.notify_one();
         self.ledger.note(tables, now);
         self.changed(&former, &GenerationChange::Swapped);
     }

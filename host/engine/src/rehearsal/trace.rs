@@ -292,6 +292,9 @@ impl Message {
 mod tests {
     use super::*;
 
+    /// A change of a trace, with its name.
+    type Named<'a> = (&'a str, &'a dyn Fn(&mut Trace));
+
     /// What waits for a recording is bounded by this size, so nothing may hide from it.
     #[test]
     fn the_size_has_everything_that_can_be_large() {
@@ -321,7 +324,7 @@ mod tests {
             to_tag: None,
             contact: None,
         };
-        let changes: [(&str, &dyn Fn(&mut Trace)); 9] = [
+        let changes: [Named<'_>; 9] = [
             ("drawn", &|trace| trace.reads.random = large()),
             ("looked up", &|trace| {
                 let found = (large().into(), Some(large().into()));

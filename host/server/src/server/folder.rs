@@ -185,8 +185,9 @@ impl Thread {
         loop {
             let wait = due.saturating_sub(self.clock.now_ms());
             if wait == 0 {
-                self.remembered.note_standing(&self.engine);
                 self.look();
+                // Not before: the configured component runs until the folder has been looked at.
+                self.remembered.note_standing(&self.engine);
                 due = self.clock.now_ms().saturating_add(interval);
                 continue;
             }
