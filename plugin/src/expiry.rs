@@ -1,11 +1,11 @@
 //! The end of what was not refreshed (PUB-21, SUB-15). Timers are durable, so what ran out
 //! while the host was down ends at its start.
 
-use crate::delivery::{self, Progress};
+use crate::compositor::publication;
 use crate::external::demand;
 use crate::keys::{self, Id, Usage};
+use crate::notifier::delivery::{self, Progress};
 use crate::ports::Durability;
-use crate::publication;
 use crate::records::{self, Ending, Publication, State, Subscription};
 use crate::step::Step;
 use crate::watcher_info::{self, Happening};

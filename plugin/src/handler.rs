@@ -1,23 +1,23 @@
 //! What the host calls: each call is one step.
 
-use crate::aggregate::{self, Change};
+use crate::compositor::aggregate::{self, Change};
+use crate::compositor::publication;
 use crate::configuration::{Configuration, Problem};
-use crate::delivery;
 use crate::errors::Refusal;
 use crate::expiry;
 use crate::external::{self, learning, ledger};
-use crate::fanout;
 use crate::identity::{Presentity, Service};
 use crate::inspection;
 use crate::keys::{self, Id, Usage};
+use crate::notifier::delivery;
+use crate::notifier::fanout;
+use crate::notifier::subscription;
 use crate::options;
 use crate::ports::{Entry, Host, Instant, Level, Verdict};
-use crate::publication;
 use crate::relocation;
 use crate::sip::option_tags;
 use crate::sip::{Message, Uri};
 use crate::step::Step;
-use crate::subscription;
 use crate::tables::{self, Row, RowProblem};
 use crate::watcher_info;
 

@@ -29,34 +29,22 @@ pub mod xml;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;
 
-mod aggregate;
 #[cfg(target_family = "wasm")]
 mod boundary;
-mod census;
-mod conditional;
-mod content;
-mod delivery;
+mod compositor;
 mod description;
-mod entity_tag;
 mod expiry;
 pub mod external;
-mod fanout;
-mod former;
 mod handler;
 mod inspection;
 mod lifetime;
 mod media;
-mod neutral_view;
-mod notification;
+mod notifier;
 mod options;
 mod package;
-mod partial_publication;
-mod presentation;
-mod publication;
 mod relocation;
 mod schema;
 mod step;
-mod subscription;
 pub mod tables;
 #[cfg(test)]
 mod tests;

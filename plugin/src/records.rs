@@ -5,9 +5,9 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use crate::conditional::Condition;
 use crate::keys::Id;
 use crate::media::Format;
+use crate::notifier::conditional::Condition;
 use crate::package::Package;
 use crate::ports::Instant;
 use crate::schema;

@@ -7,9 +7,9 @@ use crate::composition::{self, Assembled, Assembly};
 use crate::configuration::Configuration;
 use crate::external::peers;
 use crate::keys::{self, Id, Usage};
+use crate::notifier::presentation::{self, Part};
 use crate::package::Package;
 use crate::ports::{Durability, Host, Instant, Level};
-use crate::presentation::{self, Part};
 use crate::records::{self, Fanout, Held, InFlight, Position, Subscription};
 
 /// A NOTIFY of which nothing was heard for this long has been forgotten by a host: Timer F

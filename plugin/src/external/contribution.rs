@@ -3,8 +3,8 @@
 //! A contribution counts until its end, whatever has become of the source since (EXT-15).
 
 use super::source::Source;
-use crate::aggregate::{self, Change};
 use crate::composition;
+use crate::compositor::aggregate::{self, Change};
 use crate::keys;
 use crate::pidf::StoredDocument;
 use crate::ports::{Durability, Instant};

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
+use crate::notifier::presentation::Part;
 use crate::pidf::namespaces::PIDF;
-use crate::presentation::Part;
 use crate::step::Step;
 use crate::xml::{Element, Limits, Namespaces, Node, Text};
 

@@ -9,15 +9,15 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use super::{ARRIVAL, anchor, payload};
-use crate::delivery::{self, CSEQ_BLOCK, Progress};
 use crate::external::{demand, peers};
 use crate::identity::Principal;
 use crate::keys::{self, Id, Usage};
+use crate::notifier::delivery::{self, CSEQ_BLOCK, Progress};
+use crate::notifier::subscription;
 use crate::ports::{Durability, Instant, Level};
 use crate::records::{self, Ending, Held, Position, State, Subscription};
 use crate::sip::Identity;
 use crate::step::Step;
-use crate::subscription;
 use crate::watcher_info::{self, Happening};
 
 /// How much longer than the subscription could live a move is remembered: a host may have been down

@@ -119,7 +119,7 @@ fn publish_again(scene: &mut Scene, round: u32) {
     let tag = scene.host.records(ALICE, b"p").first().map(|(key, record)| {
         let publication: crate::records::Publication = crate::records::decode(record).unwrap();
         let id = crate::keys::Id::of_key(key).unwrap();
-        crate::entity_tag::EntityTag { id, nonce: publication.nonce }.text()
+        crate::compositor::entity_tag::EntityTag { id, nonce: publication.nonce }.text()
     });
     let lines = tag.map(|tag| format!("SIP-If-Match: {tag}\n")).unwrap_or_default();
     assert_eq!(scene.publish(&lines, &pidf_of(ALICE, "open", &note)).status, 200);

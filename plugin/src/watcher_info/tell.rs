@@ -2,8 +2,8 @@
 
 use super::ledger::Ledger;
 use super::row::Row;
-use crate::delivery::{self, Progress};
 use crate::keys::{self, Id, Usage};
+use crate::notifier::delivery::{self, Progress};
 use crate::package::Package;
 use crate::ports::{Durability, Instant};
 use crate::records::{self, Position, Subscription};

@@ -8,8 +8,8 @@ use proptest::prelude::*;
 
 use super::stage::{Peer, SOURCES, contribute, own_document, person, silence, tell, tuple};
 use crate::composition::{self, Source};
+use crate::compositor::publication;
 use crate::external::contribution;
-use crate::publication;
 use crate::step::Step;
 use crate::tests::partial::Follower;
 use crate::tests::scene::{ALICE, Notify, Scene};

@@ -12,7 +12,7 @@ use crate::external::backend::{self, Status};
 use crate::external::source::Source;
 use crate::handler::{Failure, Outcome};
 use crate::keys;
-use crate::presentation::Part;
+use crate::notifier::presentation::Part;
 use crate::sip::message::Peer;
 use crate::sip::owned::OwnedMessage;
 use crate::step::Step;

@@ -1,7 +1,7 @@
 //! Building a NOTIFY (RFC 6665 4.2.2).
 
-use crate::conditional::Tag;
-use crate::content::Content;
+use crate::notifier::conditional::Tag;
+use crate::notifier::content::Content;
 use crate::ports::{Instant, Outgoing};
 use crate::records::{Ending, State, Subscription};
 use crate::sip::headers::Digits;

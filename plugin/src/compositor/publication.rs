@@ -1,17 +1,17 @@
 //! PUBLISH: the event state compositor (RFC 3903).
 
-use crate::aggregate::{self, Change};
 use crate::authorization;
 use crate::composition::Source;
+use crate::compositor::aggregate::{self, Change};
+use crate::compositor::entity_tag::EntityTag;
+use crate::compositor::partial_publication::{self, Taken};
 use crate::configuration::Configuration;
-use crate::entity_tag::EntityTag;
 use crate::errors::{PUBLISH_ACCEPT, Refusal, reply};
 use crate::external::learning;
 use crate::identity::{Presentity, Principal};
 use crate::keys::{self, Id};
 use crate::lifetime;
 use crate::media::{self, PIDF};
-use crate::partial_publication::{self, Taken};
 use crate::pidf::{self, StoredDocument};
 use crate::pidf_diff::PIDF_DIFF;
 use crate::ports::{Durability, Host, Instant, Verdict};

@@ -5,12 +5,12 @@
 //! same step, so that the document in the partition is always that of its records.
 
 use crate::composition::{self, Assembled, Source};
+use crate::compositor::publication;
 use crate::external::contribution::{self, Live};
 use crate::external::peers;
-use crate::fanout;
 use crate::keys;
+use crate::notifier::fanout;
 use crate::ports::Durability;
-use crate::publication;
 use crate::step::Step;
 
 /// What the document has to follow.

@@ -4,12 +4,12 @@
 use std::rc::Rc;
 
 use crate::composition::Composed;
-use crate::conditional::{Digest, Tag};
-use crate::content::Content;
 use crate::external::peers;
-use crate::former::Former;
 use crate::media::{Format, PIDF};
-use crate::neutral_view;
+use crate::notifier::conditional::{Digest, Tag};
+use crate::notifier::content::Content;
+use crate::notifier::former::Former;
+use crate::notifier::neutral_view;
 use crate::pidf_diff::{self, Difference, PIDF_DIFF};
 use crate::records::{Position, Subscription, View};
 use crate::step::Step;

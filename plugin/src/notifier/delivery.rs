@@ -4,13 +4,13 @@
 //! position and is made up for when the answer comes, so the watcher always gets the
 //! newest state and never an older one after it.
 
-use crate::conditional::Condition;
-use crate::content::{self, Content};
 use crate::external::demand;
-use crate::fanout;
 use crate::handler::{Failure, Outcome};
 use crate::keys::{Audience, Id, Usage};
-use crate::notification;
+use crate::notifier::conditional::Condition;
+use crate::notifier::content::{self, Content};
+use crate::notifier::fanout;
+use crate::notifier::notification;
 use crate::ports::{Delivery, Durability, Instant, Level};
 use crate::records::{self, Ending, InFlight, Position, State, Subscription};
 use crate::relocation::passage;

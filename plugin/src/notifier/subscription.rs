@@ -1,18 +1,18 @@
 //! SUBSCRIBE: the notifier's side of a subscription (RFC 6665 4.2, RFC 3856).
 
 use crate::authorization;
-use crate::census;
-use crate::conditional::{self, Condition, Suppression};
 use crate::configuration::{Configuration, Decision};
-use crate::content::{self, Content};
-use crate::delivery::{self, CSEQ_BLOCK, Progress};
 use crate::errors::{Refusal, reply};
 use crate::external::{demand, learning, peers};
 use crate::identity::{Presentity, Principal};
 use crate::keys::{Id, Usage};
 use crate::lifetime;
 use crate::media::{self, Format};
-use crate::notification;
+use crate::notifier::census;
+use crate::notifier::conditional::{self, Condition, Suppression};
+use crate::notifier::content::{self, Content};
+use crate::notifier::delivery::{self, CSEQ_BLOCK, Progress};
+use crate::notifier::notification;
 use crate::package::Package;
 use crate::ports::{Delivery, Durability, Host, Reply, Verdict};
 use crate::records::{self, Ending, Held, Position, State, Subscription, Transition};

@@ -3,8 +3,8 @@
 //! presentities without such watchers pay nothing. Relaxed: a crash costs whole documents.
 
 use crate::keys;
+use crate::notifier::presentation::Part;
 use crate::ports::{Durability, Instant};
-use crate::presentation::Part;
 use crate::records;
 use crate::step::Step;
 

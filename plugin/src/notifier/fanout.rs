@@ -8,8 +8,8 @@
 //! has not come (throttle) are left for another sweep, which one timer starts; watchers
 //! with a NOTIFY in flight are seen to when it is answered.
 
-use crate::delivery::{self, Progress};
 use crate::keys::{self, Id, Usage};
+use crate::notifier::delivery::{self, Progress};
 use crate::ports::Durability;
 use crate::ports::{Entry, Instant};
 use crate::records::{self, Fanout, Position, Subscription, Sweep};

@@ -3,14 +3,15 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::delivery;
+use crate::keys;
 use crate::keys::{Usage, push_hex};
+use crate::notifier::delivery;
+use crate::notifier::presentation;
 use crate::package::Package;
 use crate::ports::Durability;
 use crate::records::{Held, Position, State, Subscription};
 use crate::sip::{Malformed, Message, etag};
 use crate::step::Step;
-use crate::{keys, presentation};
 
 /// Names a presentation of a presentity's state to a watcher: what the body says and what the
 /// headers say of it (RFC 5839 section 4). It follows from these alone, so equal presentations have

@@ -1,10 +1,10 @@
 //! What a NOTIFY carries, by event package.
 
-use crate::conditional::Tag;
 use crate::media::PIDF;
+use crate::notifier::conditional::Tag;
+use crate::notifier::presentation::{self, Shown};
 use crate::package::Package;
 use crate::ports::Instant;
-use crate::presentation::{self, Shown};
 use crate::records::{Position, Subscription};
 use crate::step::Step;
 use crate::watcher_info;
