@@ -16,7 +16,7 @@ const POST: u8 = b'r';
 const WHY: usize = 200;
 
 /// What is posted. The tail is what a component of before neither tells nor reads: the presentity of the first two,
-/// the [`Manner`] of a failure.
+/// the [`Manner`](super::Manner) of a failure.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Entry<'a> {
     /// One more presentity is covered in this epoch.
