@@ -8,6 +8,7 @@ mod blob;
 mod capture;
 mod control;
 mod difference;
+mod queue;
 mod ranges;
 mod recorded;
 mod recorder;
