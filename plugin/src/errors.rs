@@ -43,7 +43,7 @@ pub enum Refusal {
     Moving,
     /// 500 with Retry-After: the site's identity rules fail.
     IdentityRules,
-    /// 500: CSeq lower than that of an earlier request (RFC 3261 12.2.2).
+    /// 500: CSeq lower than that of an earlier request (RFC 3261 10.3, 12.2.2).
     OutOfOrder,
     /// 500: it could not be done; the text becomes the reason phrase.
     Failed(String),

@@ -27,6 +27,7 @@
 //! | `c` + source | [`crate::records::Contribution`] of a source outside to the document | durable |
 //! | `g` + source | what a source has said so far, in the form of its kind | durable |
 //! | `y` + source | [`crate::external::demand::Needs`]: what the source is wanted for besides watchers | partly durable |
+//! | `t` + source | `external::demand`: the registrations that it has told of by third-party REGISTERs | durable |
 //! | `v` | the presentity for which a registrar names this identity (`external::learning`) | durable |
 //! | `v` + source | the identities that a registrar names for this presentity (`external::learning`) | durable |
 //! | `q` | [`crate::external::ledger::Book`]: how a source fares; in the partition of the source | relaxed |
@@ -88,6 +89,8 @@ pub const BACKEND: u8 = b'x';
 pub const CONTRIBUTION: u8 = b'c';
 /// What a source outside has said so far.
 pub const REPORTED: u8 = b'g';
+/// Registrations that a source outside has told of.
+pub const REGISTRATIONS: u8 = b't';
 /// What a source outside is wanted for.
 pub const DEMAND: u8 = b'y';
 /// The presentity for which a registrar names this partition's identity; with the id of a source behind it, the
@@ -124,6 +127,7 @@ pub const KINDS: &[(u8, &str)] = &[
     (CONTRIBUTION, "contribution"),
     (REPORTED, "reported"),
     (DEMAND, "demand"),
+    (REGISTRATIONS, "registrations"),
     (b'v', "learned"),
     (b'q', "source"),
     (b'z', "peers"),

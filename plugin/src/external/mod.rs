@@ -13,7 +13,7 @@
 //! | `directory.rs` | whom a source is asked for: the identity that somebody has over there |
 //! | `demand/` | when a source is wanted: with the first watcher, always, by a third-party REGISTER |
 //! | `backend/` | the subscription at a source: dialog, refresh, failure, failover |
-//! | `pacing.rs` | no more new subscriptions a second than a source can take |
+//! | `pacing/` | no more new subscriptions a second than a source can take |
 //! | `contribution.rs` | what of it goes into the document |
 //! | `learning/` | which other identities of a presentity a registrar names |
 //! | `peers.rs` | what communities that watch here are not shown, so that nothing goes round in circles |

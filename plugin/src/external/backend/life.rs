@@ -8,7 +8,7 @@ use super::trouble::{Meaning, Retry, Trouble};
 use super::{response, wait};
 use crate::external::contribution;
 use crate::external::demand;
-use crate::external::pacing;
+use crate::external::pacing::{self, Lane};
 use crate::ports::Instant;
 use crate::step::Step;
 
@@ -31,9 +31,9 @@ pub fn due(step: &mut Step<'_>, mut kept: Kept<'_>) {
     match &mut kept.record.phase {
         Phase::Waiting(since) => {
             *since = now;
-            pacing::ask(step, kept.source);
+            pacing::ask(step, kept.source, Lane::Again);
         }
-        Phase::Pausing(_) => wait(step, &mut kept),
+        Phase::Pausing(_) => wait(step, &mut kept, Lane::Again),
         Phase::Subscribing(attempt) => {
             let trouble = if attempt.granted.is_some() { Trouble::Silent } else { Trouble::Timeout };
             retry::settle(step, &mut kept, trouble, Retry::NextTarget(0));
@@ -41,6 +41,9 @@ pub fn due(step: &mut Step<'_>, mut kept: Kept<'_>) {
         Phase::Live(live) => {
             let forgotten = live.forgotten().is_some_and(|forgotten| forgotten <= now);
             match live.next {
+                Refresh::NotBefore(at) if live.expires <= now && at > now => {
+                    kept.record.phase = Phase::Pausing(at);
+                }
                 // Its end has come before its refresh was answered.
                 _ if live.expires <= now => {
                     retry::settle(step, &mut kept, Trouble::Timeout, Retry::AtOnce);
@@ -51,10 +54,10 @@ pub fn due(step: &mut Step<'_>, mut kept: Kept<'_>) {
                 }
                 // RFC 6665 4.1.2.2.
                 _ if forgotten => retry::settle(step, &mut kept, Trouble::Silent, Retry::AtOnce),
-                Refresh::At(at) if at <= now && live.in_flight.is_none() => {
+                Refresh::At(at) | Refresh::NotBefore(at) if at <= now && live.in_flight.is_none() => {
                     if at + LATE <= now {
                         live.next = Refresh::Paced;
-                        pacing::ask(step, kept.source);
+                        pacing::ask(step, kept.source, Lane::Again);
                     } else {
                         return refresh_if_wanted(step, kept);
                     }
@@ -73,7 +76,7 @@ fn refresh_if_wanted(step: &mut Step<'_>, mut kept: Kept<'_>) {
         Some(resource) if resource != kept.record.resource => {
             leave(step, &mut kept);
             kept.record.resource = resource;
-            wait(step, &mut kept);
+            wait(step, &mut kept, Lane::Again);
         }
         Some(_) => refresh(step, &mut kept),
     }
@@ -112,6 +115,15 @@ pub fn stop(step: &mut Step<'_>, mut kept: Kept<'_>) {
         Phase::Stopped(stopped) if stopped.not_before > step.now => {
             // What it is known for outlives who has asked.
             kept.record.phase = Phase::Stopped(Stopped { released: true, ..stopped });
+            kept.save(step);
+        }
+        // So does a pause that it has asked for.
+        Phase::Pausing(until)
+            if until > step.now && kept.record.trouble.is_some_and(|trouble| trouble.is_said()) =>
+        {
+            kept.silence(step);
+            let configured = retry::configured(kept.source);
+            kept.record.phase = Phase::Stopped(Stopped { not_before: until, configured, released: true });
             kept.save(step);
         }
         Phase::Ending(_) => {}

@@ -31,6 +31,7 @@ pub use status::{Status, status};
 
 use self::record::{Backend, Kept, Phase, Refresh};
 use super::ledger::{self, Report};
+use super::pacing::Lane;
 use super::source::{Source, by_id};
 use super::{contribution, demand, pacing};
 use crate::keys::{self, Id};
@@ -45,32 +46,52 @@ pub const LATE: u64 = 5_000;
 
 /// A source is wanted for this presentity, which it knows as `resource`, a URI. Does nothing if it is
 /// subscribed to already, but for another resource. Where the source has refused for good, it is tried again
-/// if nothing has wanted it since, or if it is configured in another way now.
-pub fn start(step: &mut Step<'_>, source: &Source, resource: &str) {
+/// if nothing has wanted it since, or if it is configured in another way now. A new subscription waits in that lane.
+pub fn start(step: &mut Step<'_>, source: &Source, resource: &str, lane: Lane) {
     let now = step.now;
     let Some(mut kept) = Kept::load(step, source) else {
         let kept = Kept::new(source, Backend::new(resource, now));
         ledger::report(step, source, &Report::Covered);
-        pacing::ask(step, source);
+        pacing::ask(step, source, lane);
         return kept.save(step);
     };
     if kept.record.resource != resource {
         life::leave(step, &mut kept);
         resource.clone_into(&mut kept.record.resource);
-        wait(step, &mut kept);
+        wait(step, &mut kept, lane);
         return kept.save(step);
     }
     match kept.record.phase {
-        Phase::Ending(_) => wait(step, &mut kept),
+        Phase::Ending(_) => wait(step, &mut kept, lane),
         Phase::Stopped(stopped) if stopped.released || stopped.configured != retry::configured(source) => {
             match stopped.not_before > now {
                 true => kept.record.phase = Phase::Pausing(stopped.not_before),
-                false => wait(step, &mut kept),
+                false => wait(step, &mut kept, lane),
             }
         }
         _ => return,
     }
     kept.save(step);
+}
+
+/// As [`start`], and the source has just said that somebody is there: what it has said to the contrary counts no
+/// longer, and where it has refused for good it is tried again in time.
+pub fn appeared(step: &mut Step<'_>, source: &Source, resource: &str, lane: Lane) {
+    if let Some(mut kept) = Kept::load(step, source).filter(|kept| kept.record.resource == resource) {
+        let absent = kept.record.trouble.is_some_and(|trouble| trouble.is_absence());
+        match &mut kept.record.phase {
+            Phase::Stopped(_) | Phase::Pausing(_) if absent => {
+                wait(step, &mut kept, lane);
+                return kept.save(step);
+            }
+            Phase::Stopped(stopped) => {
+                stopped.released = true;
+                kept.save(step);
+            }
+            _ => {}
+        }
+    }
+    start(step, source, resource, lane);
 }
 
 /// [`super::pacing`] lets a new subscription go, or a refresh that was late.
@@ -92,7 +113,7 @@ pub fn granted(step: &mut Step<'_>, source: &Source) {
 /// [`super::pacing`] has let it go while there was no server.
 pub fn missed(step: &mut Step<'_>, source: &Source) {
     if Kept::load(step, source).is_some_and(|kept| kept.record.waits()) {
-        pacing::ask(step, source);
+        pacing::ask(step, source, Lane::Again);
     }
 }
 
@@ -134,12 +155,12 @@ pub fn recover(step: &mut Step<'_>) {
         let source = Id::of_key(&key).and_then(|id| by_id(step, id));
         let Some(mut kept) = source.and_then(|source| Kept::load(step, source)) else { continue };
         match &mut kept.record.phase {
-            Phase::Subscribing(attempt) if attempt.granted.is_none() => wait(step, &mut kept),
+            Phase::Subscribing(attempt) if attempt.granted.is_none() => wait(step, &mut kept, Lane::Again),
             Phase::Live(live) if live.in_flight.is_some() => {
                 live.in_flight = None;
                 live.confirmed = true;
                 live.next = Refresh::Paced;
-                pacing::ask(step, kept.source);
+                pacing::ask(step, kept.source, Lane::Again);
             }
             _ => continue,
         }
@@ -148,9 +169,9 @@ pub fn recover(step: &mut Step<'_>) {
 }
 
 /// Waits for a slot for a new subscription; asks for it unless one is to come already.
-fn wait(step: &mut Step<'_>, kept: &mut Kept<'_>) {
+fn wait(step: &mut Step<'_>, kept: &mut Kept<'_>, lane: Lane) {
     if !kept.record.waits() {
-        pacing::ask(step, kept.source);
+        pacing::ask(step, kept.source, lane);
     }
     kept.record.phase = Phase::Waiting(step.now);
 }
@@ -166,6 +187,6 @@ fn heard(step: &mut Step<'_>, kept: &mut Kept<'_>) {
         ledger::report(step, kept.source, &Report::Contact);
     }
     if trouble.is_some() {
-        retry::log_relief(step, kept);
+        retry::relieved(step, kept);
     }
 }

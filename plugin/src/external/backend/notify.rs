@@ -158,7 +158,8 @@ fn go_on(
         }
         Err(refusal) => Err(refusal),
     };
-    if live.full && live.in_flight.is_none() && live.next != Refresh::Paced {
+    // Not where the source refuses a refresh, or has named a time for it.
+    if live.full && live.in_flight.is_none() && matches!(live.next, Refresh::At(_)) {
         live.next = life::schedule(step, &live);
     }
     let next = live.next;
@@ -168,7 +169,7 @@ fn go_on(
         Ok(()) => heard(step, &mut kept),
         Err(refusal) => {
             let trouble = Trouble::Body(refusal.status().0);
-            retry::complain(step, &mut kept, trouble, None, Level::Warn);
+            retry::complain(step, &mut kept, trouble, None);
         }
     }
     match next {

@@ -129,6 +129,8 @@ pub enum Refresh {
     Paced,
     /// Never: the source refuses it, so the subscription ends by itself.
     Never,
+    /// Then, and nothing is asked before: the source has named that time (RFC 3261 20.33).
+    NotBefore(Instant),
 }
 
 /// A subscription that we have ended.
@@ -223,7 +225,7 @@ impl Live {
 
     fn due(&self) -> Instant {
         let refresh = match self.next {
-            Refresh::At(at) if self.in_flight.is_none() => at,
+            Refresh::At(at) | Refresh::NotBefore(at) if self.in_flight.is_none() => at,
             _ => self.expires,
         };
         self.expires.min(refresh).min(self.forgotten().unwrap_or(Instant::MAX))

@@ -38,6 +38,8 @@ pub fn create(step: &mut Step<'_>, kept: &mut Kept<'_>, target: u8) {
     let mut own = Own([0; 16]);
     own.0.copy_from_slice(&[step.draw().to_be_bytes(), step.draw().to_be_bytes()].concat());
     begin_exchange(&mut kept.record);
+    // This target may be elsewhere, and its NOTIFY overtake its answer.
+    kept.record.peer = None;
     let attempt = Attempt { own, cseq: 0, since: step.now, target, granted: None };
     send_attempt(step, kept, attempt);
 }

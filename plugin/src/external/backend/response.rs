@@ -10,7 +10,6 @@ use crate::external::ledger;
 use crate::external::source::{Source, by_id};
 use crate::handler::Outcome;
 use crate::lifetime;
-use crate::ports::Level;
 use crate::sip::Message;
 use crate::sip::digest::{Asker, Received};
 use crate::step::Step;
@@ -142,7 +141,7 @@ fn refused(step: &mut Step<'_>, kept: &mut Kept<'_>, mut live: Live, trouble: Tr
     live.confirmed = true;
     live.next = Refresh::Never;
     kept.record.phase = Phase::Live(live);
-    retry::complain(step, kept, trouble, Some(end), Level::Warn);
+    retry::complain(step, kept, trouble, Some(end));
 }
 
 /// A refresh failed: the subscription goes on, and it is tried again meanwhile (RFC 6665 4.1.2.2).
@@ -150,9 +149,9 @@ fn put_off(step: &mut Step<'_>, kept: &mut Kept<'_>, mut live: Live, trouble: Tr
     let next = step.now + retry::next_pause(step, kept).max(wait);
     live.in_flight = None;
     live.confirmed = true;
-    live.next = Refresh::At(next);
+    live.next = if wait > 0 { Refresh::NotBefore(next) } else { Refresh::At(next) };
     kept.record.phase = Phase::Live(live);
-    retry::complain(step, kept, trouble, Some(next), Level::Info);
+    retry::complain(step, kept, trouble, Some(next));
 }
 
 /// Remembers where the source answers from.

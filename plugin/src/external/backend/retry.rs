@@ -4,9 +4,10 @@ use super::record::{Kept, Phase, Stopped};
 use super::request;
 use super::trouble::{Retry, Trouble};
 use super::wait;
-use crate::external::ledger::{self, Report};
+use crate::external::ledger::{self, Fault, Manner, Report};
+use crate::external::pacing::Lane;
 use crate::external::source::Source;
-use crate::ports::{Instant, Level};
+use crate::ports::Instant;
 use crate::step::Step;
 
 /// There is no subscription, or it is over: decides what comes next (EXT-14, EXT-15). What the source contributed
@@ -18,7 +19,9 @@ pub fn settle(step: &mut Step<'_>, kept: &mut Kept<'_>, trouble: Trouble, retry:
         (Retry::NextTarget(wait), Phase::Subscribing(attempt)) => {
             let next = attempt.target.saturating_add(1);
             if usize::from(next) < source.targets.len() {
-                complain(step, kept, trouble, Some(now), Level::Info);
+                let why = trouble.to_string();
+                let manner = Manner { fault: Fault::Target, new: true };
+                ledger::report(step, source, &Report::Failed(&why, Some(now), manner));
                 return request::create(step, kept, next);
             }
             Retry::After(wait)
@@ -32,9 +35,9 @@ pub fn settle(step: &mut Step<'_>, kept: &mut Kept<'_>, trouble: Trouble, retry:
             if kept.record.churn == 0 {
                 kept.record.churn = clamp(shortest);
                 if trouble != Trouble::Ended(super::trouble::Reason::Deactivated) {
-                    trace(step, kept, trouble);
+                    trace(step, kept, "source is subscribed to anew", Some(trouble));
                 }
-                return wait(step, kept);
+                return wait(step, kept, Lane::Again);
             }
             let pause = grown(step, source, kept.record.churn);
             kept.record.churn = clamp(pause);
@@ -50,7 +53,7 @@ pub fn settle(step: &mut Step<'_>, kept: &mut Kept<'_>, trouble: Trouble, retry:
                 configured: configured(source),
                 released: false,
             });
-            complain(step, kept, trouble, None, Level::Warn);
+            complain(step, kept, trouble, None);
         }
         Retry::Slowly(wait) => {
             let pause = between(step, longest / 2, longest).max(shortest).max(wait);
@@ -66,7 +69,7 @@ pub fn settle(step: &mut Step<'_>, kept: &mut Kept<'_>, trouble: Trouble, retry:
 
 fn pause_until(step: &mut Step<'_>, kept: &mut Kept<'_>, trouble: Trouble, until: Instant) {
     kept.record.phase = Phase::Pausing(until);
-    complain(step, kept, trouble, Some(until), Level::Info);
+    complain(step, kept, trouble, Some(until));
 }
 
 /// The pause after one more failure: back-off with decorrelated jitter.
@@ -91,41 +94,31 @@ fn clamp(milliseconds: u64) -> u32 {
     u32::try_from(milliseconds).unwrap_or(u32::MAX)
 }
 
-/// Tells the operator what is wrong: in figures each time, in a line when it is something new.
-pub fn complain(
-    step: &mut Step<'_>,
-    kept: &mut Kept<'_>,
-    trouble: Trouble,
-    next: Option<Instant>,
-    level: Level,
-) {
+/// Something is wrong. The operator sees it in figures, and in the log as [`ledger`] tells it of the source.
+pub fn complain(step: &mut Step<'_>, kept: &mut Kept<'_>, trouble: Trouble, next: Option<Instant>) {
     let record = &mut kept.record;
     record.failures = record.failures.saturating_add(1);
-    let known = record.trouble.replace(trouble) == Some(trouble);
+    let before = record.trouble.replace(trouble);
+    let fault = trouble.fault();
+    let new = before.map(Trouble::fault) != Some(fault);
     let why = trouble.to_string();
-    ledger::report(step, kept.source, &Report::Failed(&why, next));
-    if !known {
-        let next = next.map(|next| (next.saturating_sub(step.now) / 1_000).to_string());
-        let fields = [
-            ("source", kept.source.name.as_str()),
-            ("resource", kept.record.resource.as_str()),
-            ("why", why.as_str()),
-            ("next_try_in_seconds", next.as_deref().unwrap_or("only when it is wanted anew")),
-        ];
-        step.host.log(level, "source fails", &fields);
+    ledger::report(step, kept.source, &Report::Failed(&why, next, Manner { fault, new }));
+    if before != Some(trouble) {
+        trace(step, kept, "source fails for a presentity", Some(trouble));
     }
 }
 
-/// Tells the operator that it goes well again.
-pub fn log_relief(step: &mut Step<'_>, kept: &Kept<'_>) {
-    let fields = [("source", kept.source.name.as_str()), ("resource", kept.record.resource.as_str())];
-    step.host.log(Level::Info, "source is well again", &fields);
+/// It goes well again.
+pub fn relieved(step: &mut Step<'_>, kept: &Kept<'_>) {
+    trace(step, kept, "source is well again for a presentity", None);
 }
 
-fn trace(step: &mut Step<'_>, kept: &Kept<'_>, trouble: Trouble) {
-    let (source, resource) = (kept.source.name.clone(), kept.record.resource.clone());
-    step.trace("source is subscribed to anew", || {
-        vec![("source", source), ("resource", resource), ("why", trouble.to_string())]
+fn trace(step: &mut Step<'_>, kept: &Kept<'_>, message: &str, trouble: Option<Trouble>) {
+    step.trace(message, || {
+        let mut fields =
+            vec![("source", kept.source.name.clone()), ("resource", kept.record.resource.clone())];
+        fields.extend(trouble.map(|trouble| ("why", trouble.to_string())));
+        fields
     });
 }
 

@@ -32,7 +32,7 @@ pub fn status(step: &mut Step<'_>, source: &Source) -> Option<Status> {
         Phase::Subscribing(_) => ("subscribing", None, None),
         Phase::Live(live) => {
             let next = match live.next {
-                Refresh::At(at) => Some(at),
+                Refresh::At(at) | Refresh::NotBefore(at) => Some(at),
                 Refresh::Paced => None,
                 Refresh::Never => Some(live.expires),
             };

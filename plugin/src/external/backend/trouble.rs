@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::external::ledger::Fault;
 use crate::handler::{Failure, Outcome};
 use crate::sip::digest::Asker;
 use crate::sip::expires;
@@ -33,6 +34,33 @@ pub enum Trouble {
     Body(u16),
     /// It does not take the credentials, or there are none that fit what it asks for.
     Credentials,
+}
+
+impl Trouble {
+    /// True if the source has said so; false if it said nothing.
+    #[must_use]
+    pub fn is_said(self) -> bool {
+        !matches!(self, Self::Timeout | Self::Unreachable | Self::Silent)
+    }
+
+    /// True if the source has said that it knows nobody of that name, or that nobody is there.
+    #[must_use]
+    pub fn is_absence(self) -> bool {
+        matches!(self, Self::Status(404 | 410 | 480 | 604) | Self::Ended(Reason::NoResource))
+    }
+
+    /// Whose fault it is.
+    #[must_use]
+    pub fn fault(self) -> Fault {
+        match self {
+            Self::Timeout | Self::Unreachable | Self::Paused | Self::Silent | Self::Credentials => {
+                Fault::Source
+            }
+            Self::Status(501 | 505 | 513) => Fault::Presentity,
+            Self::Status(408 | 500..=599) => Fault::Source,
+            Self::Status(_) | Self::Ended(_) | Self::Restless | Self::Body(_) => Fault::Presentity,
+        }
+    }
 }
 
 impl fmt::Display for Trouble {

@@ -7,7 +7,8 @@
 //!   subscriptions alive would do so for ever (EXT-21);
 //! - its grace time after the last of these, or after somebody fetched the document, goes on;
 //! - it is configured to be asked always, for those whom the directory names (`walk.rs`);
-//! - it is a registrar and has said by a REGISTER that somebody is registered (`register.rs`).
+//! - it is a registrar and has said by a REGISTER that somebody is registered (`register.rs`,
+//!   `registrations.rs`).
 //!
 //! Nothing is counted: whether somebody watches is seen from the subscriptions when one that saw the document
 //! has gone. Mostly the first one looked at decides it. [`wanted`] is asked again at each refresh, so
@@ -15,6 +16,7 @@
 
 mod needs;
 mod register;
+mod registrations;
 mod walk;
 
 pub use needs::Needs;
@@ -23,6 +25,7 @@ pub use walk::{KEY as WALK, begin, go_on};
 
 use super::backend;
 use super::directory;
+use super::pacing::Lane;
 use super::peers;
 use super::source::{self, Source, Start};
 use crate::keys::{self, Id};
@@ -58,13 +61,13 @@ pub fn watched(step: &mut Step<'_>, subscription: &Subscription<'_>) {
         if subscription.state.is_ending() {
             if source.grace > 0 {
                 fetched(step, source);
-                backend::start(step, source, &resource);
+                backend::start(step, source, &resource, Lane::New);
             }
             continue;
         }
         let before = Needs::load(step, source.id);
         Needs { kept: None, ..before }.store(step, source.id, before, Durability::Relaxed);
-        backend::start(step, source, &resource);
+        backend::start(step, source, &resource, Lane::New);
     }
 }
 
@@ -160,7 +163,7 @@ fn is_always(step: &mut Step<'_>, source: &Source) -> bool {
 /// Starts or ends the subscription at a source, as it is wanted or not. Not while subscriptions are gone through.
 fn look(step: &mut Step<'_>, source: &Source) {
     match wanted(step, source) {
-        Some(resource) => backend::start(step, source, &resource),
+        Some(resource) => backend::start(step, source, &resource, Lane::Again),
         None if step.host.get(&source.key(keys::BACKEND)).is_some() => {
             step.trace("source wanted no longer", || vec![("source", source.name.clone())]);
             backend::stop(step, source);

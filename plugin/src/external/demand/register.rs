@@ -1,5 +1,7 @@
 //! Third-party REGISTER: a registrar tells that somebody is registered (3GPP TS 24.141 A.7, RFC 3261 10.2).
 //!
+//! Each identity of a presentity is registered by itself; the subscription is kept until the last one is not.
+//!
 //! A REGISTER is a third party's if From names another than To. It says no more than that To has a registration,
 //! and so that there is something to ask the registrar for: its bindings are nobody's business here. Whatever else it
 //! carries, such as the device's own REGISTER as body, is not looked at.
@@ -7,14 +9,16 @@
 use super::super::backend;
 use super::super::directory;
 use super::super::learning;
+use super::super::pacing::Lane;
 use super::super::source::Source;
+use super::registrations::{Registrations, Telling};
 use super::{Needs, look};
 use crate::configuration::Configuration;
 use crate::errors::{Refusal, reply};
 use crate::handler::check_require;
 use crate::identity::{self, Presentity, Service};
 use crate::lifetime;
-use crate::ports::{Durability, Host, Verdict};
+use crate::ports::{Durability, Host, Instant, Verdict};
 use crate::sip::status::Status;
 use crate::sip::{HeaderBlock, HeaderName, Message, NameAddr, expires};
 use crate::step::Step;
@@ -26,7 +30,8 @@ const DEFAULT: u32 = 3_600;
 /// somebody watches or not. What is not for a source is passed.
 ///
 /// # Errors
-/// 420 if it requires what is not known; nothing is staged then.
+/// 420 if it requires what is not known, 400 if it cannot be put in order, 500 if it is older than one that was taken;
+/// nothing is staged then.
 pub fn register(
     host: &mut dyn Host,
     configuration: &Configuration,
@@ -67,8 +72,20 @@ pub fn registered(
     check_require(message)?;
     let seconds = expires::expires(message).ok().flatten().unwrap_or(DEFAULT);
     let seconds = seconds.min(configuration.expires.max);
+    let told = Telling::of(message)?;
+    let (now, until) = (step.now, lifetime::end(step.now, seconds));
+    let mut taken = Vec::with_capacity(sources.len());
     for (source, resource) in sources {
-        take(&mut step, source, &resource, seconds);
+        let mut registrations = Registrations::load(&mut step, source);
+        let anew = registrations.tell(presentity.identity.as_str(), told, now, until)?;
+        taken.push((source, resource, registrations, anew));
+    }
+    for (source, resource, registrations, anew) in taken {
+        registrations.store(&mut step, source);
+        keep(&mut step, source, &resource, registrations.until(now), anew);
+        step.trace("third-party REGISTER taken", || {
+            vec![("source", source.name.clone()), ("expires", seconds.to_string())]
+        });
     }
     let mut headers = HeaderBlock::with_capacity(20);
     headers.number("Expires", seconds.into());
@@ -96,16 +113,15 @@ fn third_party<'m>(
     (sender != registered.identity).then_some(registered)
 }
 
-fn take(step: &mut Step<'_>, source: &Source, resource: &str, seconds: u32) {
+/// Keeps the subscription until then; `anew` if the registrar tells of a registration that was not there before.
+fn keep(step: &mut Step<'_>, source: &Source, resource: &str, registered: Option<Instant>, anew: bool) {
     let before = Needs::load(step, source.id);
-    let registered = (seconds > 0).then(|| lifetime::end(step.now, seconds));
     Needs { registered, ..before }.store(step, source.id, before, Durability::Durable);
-    if registered.is_some() {
-        backend::start(step, source, resource);
+    if anew {
+        backend::appeared(step, source, resource, Lane::New);
+    } else if registered.is_some() {
+        backend::start(step, source, resource, Lane::New);
     } else {
         look(step, source);
     }
-    step.trace("third-party REGISTER taken", || {
-        vec![("source", source.name.clone()), ("expires", seconds.to_string())]
-    });
 }

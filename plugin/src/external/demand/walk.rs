@@ -2,8 +2,8 @@
 //!
 //! A walk goes over the table in the partition of the source, chunk by chunk, by a timer. It begins when the
 //! source is made known (each start and reload) and when the table has changed. While more are
-//! waiting for their turn than a source takes in a second, it rests, so that who begins to watch meanwhile need not
-//! wait behind everybody. Who is named no longer finds out at the next refresh.
+//! waiting for their turn than a source takes in a second, it rests: whoever has to be subscribed to again meanwhile
+//! need not wait behind everybody. Who is named no longer finds out at the next refresh.
 
 use serde::{Deserialize, Serialize};
 

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::super::source::{self, Source};
+use super::diary::{Diary, Manner, Told};
 use crate::keys;
 use crate::ports::{Durability, Instant};
 use crate::records;
@@ -13,7 +14,7 @@ const POST: u8 = b'r';
 /// Longest reason kept, in bytes.
 const WHY: usize = 200;
 
-/// What is posted.
+/// What is posted. The tail of a failure is its [`Manner`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Entry<'a> {
     /// One more presentity is covered in this epoch.
@@ -39,7 +40,7 @@ pub struct Failure {
     pub next_try: Option<Instant>,
 }
 
-/// How a source fares. Relaxed: a crash may take back what was told last.
+/// How a source fares. Its tail is the diary. Relaxed: a crash may take back what was told last.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Book {
     /// Epoch of the store in which the users were counted.
@@ -50,18 +51,30 @@ pub struct Book {
     pub last_contact: Option<Instant>,
     /// When it last failed.
     pub failure: Option<Failure>,
+    /// What the log says of it: the tail.
+    #[serde(skip)]
+    diary: Diary,
 }
 
 impl Book {
     /// Reads it in the partition of the source.
     pub fn load(step: &mut Step<'_>) -> Self {
-        let book: Option<Self> = step.host.get(keys::SOURCE_LEDGER).as_deref().and_then(records::decode);
+        let record = step.host.get(keys::SOURCE_LEDGER);
         let epoch = step.epoch();
-        match book {
-            Some(book) if book.epoch == epoch => book,
-            Some(book) => Self { epoch, users: 0, ..book },
+        match record.as_deref().and_then(records::decode_with_tail::<Self>) {
+            Some((book, tail)) => {
+                let users = if book.epoch == epoch { book.users } else { 0 };
+                // A component of before writes no tail.
+                let diary = records::decode(tail).unwrap_or_default();
+                Self { epoch, users, diary, ..book }
+            }
             None => Self { epoch, ..Self::default() },
         }
+    }
+
+    fn store(&self, step: &mut Step<'_>) {
+        let record = records::encode_with_tail(self, &records::encode(&self.diary));
+        step.host.put(keys::SOURCE_LEDGER, &record, Durability::Relaxed, None);
     }
 
     /// When the source is tried again that has failed and not been heard of since; none otherwise.
@@ -86,17 +99,27 @@ impl Book {
         }
     }
 
-    fn take(&mut self, entry: &Entry<'_>) {
+    fn take(&mut self, step: &mut Step<'_>, entry: &Entry<'_>, manner: Manner) {
+        let source = source::of_partition(step);
         match *entry {
             // What was told in another epoch is told anew.
             Entry::Covered(epoch) => self.users += u64::from(epoch == self.epoch),
             Entry::Uncovered(epoch) => {
                 self.users = self.users.saturating_sub(u64::from(epoch == self.epoch));
             }
-            Entry::Contact(at) => self.last_contact = self.last_contact.max(Some(at)),
+            Entry::Contact(at) => {
+                self.last_contact = self.last_contact.max(Some(at));
+                if let Some(source) = source {
+                    self.diary.answered(step, source, at);
+                }
+            }
             Entry::Failed { at, presentity, why, next_try } => {
                 let end = (0..=WHY.min(why.len())).rev().find(|end| why.is_char_boundary(*end));
                 let why = why.get(..end.unwrap_or_default()).unwrap_or_default().to_owned();
+                if let Some(source) = source {
+                    let told = Told { at, presentity, why: &why, next_try };
+                    self.diary.failed(step, source, told, manner);
+                }
                 self.failure = Some(Failure { at, presentity: presentity.to_owned(), why, next_try });
             }
         }
@@ -104,19 +127,20 @@ impl Book {
 }
 
 /// Posts an entry to the partition of a source.
-pub(super) fn post(step: &mut Step<'_>, source: &Source, entry: &Entry<'_>) {
+pub(super) fn post(step: &mut Step<'_>, source: &Source, entry: &Entry<'_>, manner: Option<Manner>) {
     let mut payload = vec![POST];
-    payload.extend_from_slice(&records::encode(entry));
+    let tail = manner.map(|manner| records::encode(&manner)).unwrap_or_default();
+    payload.extend_from_slice(&records::encode_with_tail(entry, &tail));
     step.host.post(&source.partition(), &payload);
 }
 
 /// A post arrived. False if it is none of these.
 pub(super) fn posted(step: &mut Step<'_>, payload: &[u8]) -> bool {
     let Some((&POST, rest)) = payload.split_first() else { return false };
-    let Some(entry) = records::decode::<Entry<'_>>(rest) else { return false };
+    let Some((entry, tail)) = records::decode_with_tail::<Entry<'_>>(rest) else { return false };
     let mut book = Book::load(step);
-    book.take(&entry);
-    step.put(keys::SOURCE_LEDGER, &book, Durability::Relaxed);
+    book.take(step, &entry, records::decode(tail).unwrap_or_default());
+    book.store(step);
     if let Some(source) = source::of_partition(step) {
         book.show(step, source);
     }

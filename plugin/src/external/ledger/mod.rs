@@ -4,6 +4,7 @@
 //! |---|---|
 //! | here | what presentities tell |
 //! | `book.rs` | what is kept of it |
+//! | `diary.rs` | what the log says of it |
 //! | `pulse.rs` | a timer in the partition of each source that is configured |
 //!
 //! How many presentities a source covers is counted by what each tells when its subscription there is made and
@@ -12,9 +13,11 @@
 //! the epoch in which it was counted ([`Needs::counted`]), so nobody counts twice.
 
 mod book;
+mod diary;
 mod pulse;
 
 pub use book::{Book, Failure};
+pub use diary::{Fault, Manner};
 pub use pulse::{AUID, announced, fired};
 
 use super::demand::Needs;
@@ -33,8 +36,8 @@ pub enum Report<'a> {
     Uncovered,
     /// The source has answered or said something.
     Contact,
-    /// The source failed it: why, and when it is tried again, if it is.
-    Failed(&'a str, Option<Instant>),
+    /// The source failed it: why, when it is tried again, if it is, and what that is to the log.
+    Failed(&'a str, Option<Instant>, Manner),
 }
 
 /// Tells the partition of a source.
@@ -42,11 +45,11 @@ pub fn report(step: &mut Step<'_>, source: &Source, report: &Report<'_>) {
     match *report {
         Report::Covered => cover(step, source, true),
         Report::Uncovered => cover(step, source, false),
-        Report::Contact => book::post(step, source, &Entry::Contact(step.now)),
-        Report::Failed(why, next_try) => {
+        Report::Contact => book::post(step, source, &Entry::Contact(step.now), None),
+        Report::Failed(why, next_try, manner) => {
             step.host.count("source_failures", &[("source", &source.name)], 1);
             let entry = Entry::Failed { at: step.now, presentity: step.partition, why, next_try };
-            book::post(step, source, &entry);
+            book::post(step, source, &entry, Some(manner));
         }
     }
 }
@@ -59,7 +62,7 @@ fn cover(step: &mut Step<'_>, source: &Source, covered: bool) {
     Needs { counted, ..before }.store(step, source.id, before, Durability::Relaxed);
     if (before.counted == Some(epoch)) != covered {
         let entry = if covered { Entry::Covered(epoch) } else { Entry::Uncovered(epoch) };
-        book::post(step, source, &entry);
+        book::post(step, source, &entry, None);
     }
 }
 

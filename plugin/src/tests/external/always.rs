@@ -182,6 +182,6 @@ fn a_slot_costs_two_posts_and_little_room() {
     let size = |partition: &str, key: &[u8]| {
         scene.host.records(partition, key).iter().map(|(key, value)| key.len() + value.len()).sum::<usize>()
     };
-    assert!(size("source:east", b"qb") <= 32, "{}", size("source:east", b"qb"));
+    assert!(size("source:east", b"qb") <= 48, "{}", size("source:east", b"qb"));
     assert!(size(&name(0), &[keys::DEMAND]) <= 16, "{}", size(&name(0), &[keys::DEMAND]));
 }

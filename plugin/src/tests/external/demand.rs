@@ -4,26 +4,26 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use super::register::{SCSCF, register, third_party};
 use super::stage::{SOURCES, accept, contribute, source, subscribes, tuple};
 use crate::external::demand;
-use crate::external::learning;
 use crate::handler::Presence;
 use crate::keys;
 use crate::sip::message::Peer;
 use crate::step::Step;
 use crate::tests::moving::{CAROL, DESK, Phone};
-use crate::tests::scene::{ALICE, Answer, Scene};
+use crate::tests::scene::{ALICE, Scene};
 
-const MINUTE: u64 = 60_000;
-const TRUSTED: Peer<'_> = Peer { address: "192.0.2.10:5060", trusted: true };
+pub const MINUTE: u64 = 60_000;
+pub const TRUSTED: Peer<'_> = Peer { address: "192.0.2.10:5060", trusted: true };
 
 /// True if there is a subscription for somebody at a source, or one is on its way.
-fn covered(scene: &Scene, presentity: &str, name: &str) -> bool {
+pub fn covered(scene: &Scene, presentity: &str, name: &str) -> bool {
     !scene.host.records(presentity, &source(scene, name).key(keys::BACKEND)).is_empty()
 }
 
 /// Sources that are subscribed to for alice.
-fn asked(scene: &Scene) -> Vec<String> {
+pub fn asked(scene: &Scene) -> Vec<String> {
     let all = scene.presence.configuration().external.iter();
     all.map(|source| source.name.clone()).filter(|name| covered(scene, ALICE, name)).collect()
 }
@@ -39,7 +39,7 @@ fn wanted(scene: &mut Scene, name: &str) -> Option<String> {
 }
 
 /// Ends a subscription of alice's and answers its last NOTIFY.
-fn leave(scene: &mut Scene, watcher: &str, tag: &str, cseq: u32) {
+pub fn leave(scene: &mut Scene, watcher: &str, tag: &str, cseq: u32) {
     assert_eq!(scene.resubscribe(watcher, tag, cseq, "Expires: 0\n").status, 200);
     scene.answer_all();
     scene.settle();
@@ -278,123 +278,6 @@ fn a_subscription_that_moves_takes_its_demand_along() {
     assert!(!covered(&scene, ALICE, "scscf") && covered(&scene, CAROL, "scscf"));
 }
 
-/// A registrar that tells by third-party REGISTERs who is registered.
-fn third_party() -> String {
-    SOURCES.replace(r#""name":"scscf","#, r#""name":"scscf","third_party":true,"peers":"192.0.2.128/25","#)
-}
-
-fn register(scene: &mut Scene, from: &str, to: &str, lines: &str, peer: Peer<'_>) -> Option<Answer> {
-    let text = format!(
-        "REGISTER sip:presence.example.com SIP/2.0\nTo: <{to}>\nFrom: <{from}>;tag=r\nCall-ID: reg\nCSeq: 9 REGISTER\n\
-         Contact: <sip:scscf.example.com>;expires=77\n{lines}\n"
-    );
-    scene.request_from(&text, peer)
-}
-
-const SCSCF: &str = "sip:scscf.example.com";
-
-/// Issue, 3GPP TS 24.141 A.7: a third-party REGISTER starts the subscription at the registrar that sends such, though
-/// nobody watches, and keeps it while the registration lasts.
-#[test]
-fn a_third_party_register_starts_the_subscription_at_its_registrar() {
-    let mut scene = Scene::new(&third_party());
-    let answer = register(&mut scene, SCSCF, ALICE, "Expires: 600\n", TRUSTED).unwrap();
-    assert_eq!((answer.status, answer.header("Expires")), (200, Some("600")));
-    assert_eq!(asked(&scene), ["scscf"]);
-    scene.pass(9 * MINUTE);
-    let answer = register(&mut scene, SCSCF, ALICE, "Expires: 600000\n", TRUSTED).unwrap();
-    assert_eq!(answer.header("Expires"), Some("86400"));
-    scene.pass(60 * MINUTE);
-    scene.answer_all();
-    assert_eq!(asked(&scene), ["scscf"]);
-    // The end of the registration.
-    let answer = register(&mut scene, SCSCF, ALICE, "Expires: 0\n", TRUSTED).unwrap();
-    assert_eq!((answer.status, answer.header("Expires")), (200, Some("0")));
-    assert_eq!(asked(&scene), Vec::<String>::new());
-    // It may end without a word, too.
-    register(&mut scene, SCSCF, ALICE, "", TRUSTED).unwrap();
-    scene.pass(60 * MINUTE - 1);
-    assert_eq!(asked(&scene), ["scscf"]);
-    scene.pass(1);
-    assert_eq!(asked(&scene), Vec::<String>::new());
-}
-
-/// RFC 3261 section 10.2: what is no word of a registrar about somebody here is not for us, and nothing comes of it.
-#[test]
-fn rfc3261_10_2_other_registers_are_passed() {
-    let unasked = Scene::new(SOURCES);
-    let stranger = Peer { address: "192.0.2.127:5060", trusted: false };
-    for (mut scene, from, to, peer) in [
-        (unasked, SCSCF, ALICE, TRUSTED),
-        (Scene::new(&third_party()), ALICE, ALICE, TRUSTED),
-        (Scene::new(&third_party()), "sip:alice@EXAMPLE.com:5060", ALICE, TRUSTED),
-        (Scene::new(&third_party()), SCSCF, "sip:alice@elsewhere.example", TRUSTED),
-        (Scene::new(&third_party()), SCSCF, "tel:+15550100", TRUSTED),
-        (Scene::new(&third_party()), SCSCF, ALICE, stranger),
-        (Scene::new(&third_party()), SCSCF, ALICE, Peer::default()),
-    ] {
-        let answer = register(&mut scene, from, to, "", peer);
-        assert!(answer.is_none(), "{from} {to} {peer:?}: {answer:?}");
-        assert_eq!(scene.host.partitions(), Vec::<String>::new());
-    }
-    // The networks of a source are as good as trust.
-    for address in ["192.0.2.200:5060", "[::ffff:192.0.2.200]:5060"] {
-        let mut scene = Scene::new(&third_party());
-        let peer = Peer { address, trusted: false };
-        assert_eq!(register(&mut scene, SCSCF, ALICE, "", peer).unwrap().status, 200);
-    }
-    // RFC 3261 8.2.2.3.
-    let mut scene = Scene::new(&third_party());
-    let answer = register(&mut scene, SCSCF, ALICE, "Require: wonders\n", TRUSTED).unwrap();
-    assert_eq!((answer.status, answer.header("Unsupported")), (420, Some("wonders")));
-}
-
-/// RFC 3261 section 10.3 step 6: a lifetime that cannot be read counts as an hour. Bodies are not looked at (3GPP TS 24.141
-/// A.7 has the device's REGISTER there).
-#[test]
-fn rfc3261_10_3_odd_registers_are_taken() {
-    for lines in ["Expires: soon\n", "Content-Type: message/sip\n\nREGISTER sip:x SIP/2.0\n", ""] {
-        let mut scene = Scene::new(&third_party());
-        let answer = register(&mut scene, SCSCF, ALICE, lines, TRUSTED).unwrap();
-        assert_eq!((answer.status, answer.header("Expires")), (200, Some("3600")), "{lines}");
-    }
-}
-
-/// A REGISTER that was answered is not forgotten; a watcher comes and goes without ending what the
-/// registration is for.
-#[test]
-fn a_registration_survives_a_crash_and_outlives_watchers() {
-    let mut scene = Scene::new(&third_party());
-    register(&mut scene, SCSCF, ALICE, "Expires: 6000\n", TRUSTED).unwrap();
-    scene.crash(|_| false);
-    scene.settle();
-    let bob = scene.watch("bob");
-    leave(&mut scene, "bob", &bob, 2);
-    scene.pass(99 * MINUTE);
-    assert_eq!(asked(&scene), ["scscf"]);
-    scene.crash(|_| false);
-    scene.pass(MINUTE);
-    assert_eq!(asked(&scene), Vec::<String>::new());
-}
-
-/// With `identity.learn` a registrar's word about an alias is one about its head.
-#[test]
-fn a_register_for_an_alias_is_for_its_head() {
-    const AL: &str = "sip:al@example.com";
-    let learning = r#""identity":{"learn":"registrar"},"rules""#;
-    let mut scene = Scene::new(&third_party().replace(r#""rules""#, learning));
-    let scscf = source(&scene, "scscf").clone();
-    let configuration = scene.presence.configuration().clone();
-    scene.host.begin(Some(ALICE));
-    let mut step = Step::new(&mut scene.host, &configuration, ALICE);
-    learning::told(&mut step, &scscf, &[ALICE.to_owned(), AL.to_owned()]);
-    scene.host.commit();
-    scene.settle();
-    let answer = register(&mut scene, SCSCF, AL, "Expires: 600\n", TRUSTED).unwrap();
-    assert_eq!((answer.status, scene.forwards), (200, 1));
-    assert!(covered(&scene, ALICE, "scscf") && !covered(&scene, AL, "scscf"));
-}
-
 /// The question `presentity` shows what sources outside have to do with somebody.
 #[test]
 fn a_presentity_shows_its_sources() {
@@ -446,7 +329,10 @@ enum Event {
     Register(u32),
     Answer,
     Pass(u64),
-    Crash(u64),
+    /// By its bits it says which relaxed steps survive; then whether what is due is run at once.
+    Crash(u64, bool),
+    /// All so far is safe.
+    Flush,
 }
 
 fn event() -> impl Strategy<Value = Event> {
@@ -458,7 +344,8 @@ fn event() -> impl Strategy<Value = Event> {
         1 => prop_oneof![Just(0u32), 60u32..2_000].prop_map(Event::Register),
         3 => Just(Event::Answer),
         3 => (0u64..90_000).prop_map(Event::Pass),
-        2 => any::<u64>().prop_map(Event::Crash),
+        2 => (any::<u64>(), any::<bool>()).prop_map(|(lucky, settles)| Event::Crash(lucky, settles)),
+        1 => Just(Event::Flush),
     ]
 }
 
@@ -515,10 +402,13 @@ proptest! {
                     scene.answer_all();
                     scene.pass(milliseconds);
                 }
-                Event::Crash(seed) => {
+                Event::Crash(seed, settles) => {
                     scene.crash(|number| seed >> (number % 64) & 1 == 1);
-                    scene.settle();
+                    if settles {
+                        scene.settle();
+                    }
                 }
+                Event::Flush => scene.host.flush(),
             }
             let watched = watchers.iter().any(Option::is_some);
             if watched || registered > scene.host.time() {

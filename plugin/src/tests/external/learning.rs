@@ -444,7 +444,10 @@ enum Event {
     Run(usize),
     Settle,
     Pass(u64),
-    Crash,
+    /// By its bits it says which relaxed steps survive.
+    Crash(u64),
+    /// All so far is safe.
+    Flush,
 }
 
 fn event() -> impl Strategy<Value = Event> {
@@ -457,7 +460,8 @@ fn event() -> impl Strategy<Value = Event> {
         6 => (0..4_usize).prop_map(Event::Run),
         1 => Just(Event::Settle),
         2 => (1..2_000_u64).prop_map(Event::Pass),
-        1 => Just(Event::Crash),
+        1 => any::<u64>().prop_map(Event::Crash),
+        1 => Just(Event::Flush),
     ]
 }
 
@@ -493,7 +497,8 @@ proptest! {
                     scene.answer_all();
                 }
                 Event::Pass(time) => scene.host.advance(time),
-                Event::Crash => scene.crash(|step| step % 2 == 0),
+                Event::Crash(lucky) => scene.crash(|step| (lucky >> (step % 64)) & 1 == 1),
+                Event::Flush => scene.host.flush(),
             }
         }
         scene.settle();

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::stage::{SOURCES, source};
-use crate::external::ledger::{self, Report};
+use crate::external::ledger::{self, Manner, Report};
 use crate::keys;
 use crate::ports::Durability;
 use crate::step::Step;
@@ -75,7 +75,7 @@ fn a_source_shows_how_it_fares() {
 
     let begin = scene.host.time();
     let next_try = begin + 5_000;
-    tell(&mut scene, ALICE, &Report::Failed("503 Service Unavailable", Some(next_try)));
+    tell(&mut scene, ALICE, &Report::Failed("503 Service Unavailable", Some(next_try), Manner::default()));
     assert_eq!(figure(&scene, "source_failures"), 1.0);
     assert_eq!(figure(&scene, "source_last_failure_timestamp_seconds"), begin as f64 / 1_000.0);
     assert_eq!(figure(&scene, "source_next_try_timestamp_seconds"), next_try as f64 / 1_000.0);
@@ -146,7 +146,7 @@ fn only_sources_that_are_configured_are_made_known() {
 #[test]
 fn a_long_reason_is_cut() {
     let mut scene = Scene::new(SOURCES);
-    tell(&mut scene, ALICE, &Report::Failed(&"é".repeat(5_000), None));
+    tell(&mut scene, ALICE, &Report::Failed(&"é".repeat(5_000), None, Manner::default()));
     let why = ask(&mut scene, "scscf")["last_error"]["why"].as_str().unwrap().to_owned();
     assert_eq!(why, "é".repeat(100));
 }

@@ -28,7 +28,10 @@ enum Event {
     Answer,
     Refuse,
     Pass(u64),
-    Crash(bool),
+    /// By its bits it says which relaxed steps survive.
+    Crash(u64),
+    /// All so far is safe.
+    Flush,
 }
 
 fn event() -> impl Strategy<Value = Event> {
@@ -42,7 +45,8 @@ fn event() -> impl Strategy<Value = Event> {
         3 => Just(Event::Answer),
         1 => Just(Event::Refuse),
         1 => (0_u64..40_000).prop_map(Event::Pass),
-        1 => any::<bool>().prop_map(Event::Crash),
+        1 => any::<u64>().prop_map(Event::Crash),
+        1 => Just(Event::Flush),
     ]
 }
 
@@ -152,7 +156,8 @@ fn play(configuration: &str, partial: bool, events: &[Event]) -> Result<(), Test
                 watchers.settle(&mut scene);
                 scene.pass(*time);
             }
-            Event::Crash(lucky) => scene.crash(|_| *lucky),
+            Event::Crash(lucky) => scene.crash(|step| (lucky >> (step % 64)) & 1 == 1),
+            Event::Flush => scene.host.flush(),
         }
         // What changes nothing here brings a community nothing, once it has been told all.
         let quiet = !matches!(

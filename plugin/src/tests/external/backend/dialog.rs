@@ -2,6 +2,7 @@
 
 use super::{Far, ONE, THERE};
 use crate::external::backend;
+use crate::external::pacing::Lane;
 use crate::keys;
 use crate::tests::scene::ALICE;
 
@@ -226,7 +227,7 @@ fn a_subscription_is_given_up_before_it_began() {
 #[test]
 fn another_resource_is_subscribed_to_anew() {
     let (mut far, first) = Far::live(ONE);
-    far.step(|step, source| backend::start(step, source, "sip:al@partner.example"));
+    far.step(|step, source| backend::start(step, source, "sip:al@partner.example", Lane::New));
     assert_eq!(far.shown(), "");
     let asks = far.asks();
     assert_eq!((asks[0].expires(), asks[0].header("Call-ID")), (0, first.header("Call-ID")));
@@ -276,7 +277,7 @@ fn rfc3261_21_4_20_our_own_subscribe_is_not_served() {
     assert_eq!(answer.status, 482);
     far.answer(&ask, answer.status, "");
     assert_eq!(far.phase(), "stopped");
-    assert_eq!(far.lines("come round in a circle"), 1);
+    assert_eq!(far.lines("Warn: source refuses presentities source=east presentity=sip:alice@example.com why=482: the SUBSCRIBE has come round in a circle"), 1);
 }
 
 /// The whole way of a registrar: reginfo comes in, and is shown.

@@ -2,7 +2,11 @@
 
 use super::failures::single;
 use super::{Far, ONE, THERE};
+use crate::external::backend;
+use crate::external::pacing::Lane;
 use crate::external::source::Network;
+use crate::handler::Failure;
+use crate::tests::scene::ALICE;
 
 /// EXT-14: what comes after each reason.
 #[test]
@@ -42,6 +46,33 @@ fn ext_14_each_reason_has_its_own_consequence() {
         }
         assert_eq!(far.tell(&ask, 3, "active", "late"), 481, "{state}");
     }
+}
+
+/// EXT-14: a pause that a source has asked for holds also if everybody leaves and comes back meanwhile, whom it shows
+/// nothing in between. One that our failures have made necessary is of no use to those who come later.
+#[test]
+fn ext_14_a_pause_outlives_the_watchers() {
+    for (state, pause) in [("probation;retry-after=1800", 1_800), ("giveup;retry-after=60", 60)] {
+        let (mut far, ask) = Far::live(&single());
+        assert_eq!(far.tell(&ask, 2, &format!("terminated;reason={state}"), ""), 200);
+        far.step(backend::stop);
+        assert_eq!((far.phase(), far.shown().as_str()), ("stopped", ""));
+        far.pass(10);
+        far.step(|step, source| backend::start(step, source, ALICE, Lane::New));
+        let passed = 10 + far.until_asked(2_000).unwrap();
+        assert!((pause..=pause + 1).contains(&passed), "{state}: {passed}");
+        // It is forgotten when it is over.
+        let (mut far, ask) = Far::live(&single());
+        assert_eq!(far.tell(&ask, 2, &format!("terminated;reason={state}"), ""), 200);
+        far.step(backend::stop);
+        far.pass(pause);
+        assert_eq!(far.phase(), "none");
+    }
+    let mut far = Far::new(&single());
+    let ask = far.only_ask();
+    far.fail(&ask, Failure::Timeout);
+    far.step(backend::stop);
+    assert_eq!(far.phase(), "none");
 }
 
 /// EXT-14: what a source says with its last NOTIFY counts, unless the source has nothing more to say.

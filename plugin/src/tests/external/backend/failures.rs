@@ -1,6 +1,7 @@
 //! A source that does not do what it is asked for.
 
 use super::{Far, ONE};
+use crate::external::pacing::Lane;
 use crate::handler::Failure;
 use crate::tests::scene::pidf;
 
@@ -8,6 +9,10 @@ use crate::tests::scene::pidf;
 pub fn single() -> String {
     ONE.replace(",\"sip:192.0.2.21\"", "")
 }
+
+/// Changes to a document that nobody has.
+const GAP: &str = "<d:pidf-diff xmlns='urn:ietf:params:xml:ns:pidf' xmlns:d='urn:ietf:params:xml:ns:pidf-diff' \
+    entity='sip:a@b.example' version='9'><d:remove sel='*/tuple'/></d:pidf-diff>";
 
 /// Fails the running attempt at every target.
 fn fail_round(far: &mut Far) {
@@ -33,6 +38,26 @@ fn targets_are_tried_one_after_another() {
     assert_eq!(far.shown(), "two");
     assert_eq!(far.tell(&second, 2, "terminated;reason=deactivated", ""), 200);
     assert_eq!(far.only_ask().header("Route"), "<sip:192.0.2.20;lr>");
+}
+
+/// EXT-16, RFC 6665 4.1.2.4: the NOTIFY of another target may overtake its answer, too. That the one before has
+/// answered from elsewhere makes it no stranger.
+#[test]
+fn ext_16_the_next_target_may_notify_before_it_answers() {
+    let named = ONE.replace("192.0.2.20", "a.example").replace("192.0.2.21", "b.example");
+    let (mut far, first) = Far::live(&named);
+    assert_eq!(far.tell(&first, 2, "terminated;reason=deactivated", ""), 200);
+    let failing = far.only_ask();
+    far.fail(&failing, Failure::Timeout);
+    let second = far.only_ask();
+    let lines = "Subscription-State: active;expires=3600\nEvent: presence\n";
+    let mut tell = |cseq, from, note| {
+        let body = super::document(note);
+        far.notify_with(&second, "far", cseq, lines, from, "application/pidf+xml", &body).status
+    };
+    assert_eq!(tell(1, "192.0.2.21:5060", "two"), 200);
+    far.answer(&second, 200, "Expires: 3600\n");
+    assert_eq!((far.phase(), far.shown().as_str()), ("live", "two"));
 }
 
 /// RFC 3261 8.1.3.4 and 21: what makes the next target be asked, and what does not.
@@ -67,7 +92,7 @@ fn ext_15_failures_are_followed_by_growing_pauses() {
     assert!(pauses[0] <= 16, "{pauses:?}");
     assert!(pauses[6..].iter().any(|pause| *pause > 60), "{pauses:?}");
     // The operator reads of it once, and sees the rest in figures.
-    assert_eq!(far.lines("source fails"), 1);
+    assert_eq!(far.lines("Warn: source fails"), 1);
     let status = far.status().unwrap();
     assert_eq!((status.failures, status.trouble.as_deref()), (12, Some("no answer")));
     // Once it goes well, all is forgotten.
@@ -76,7 +101,7 @@ fn ext_15_failures_are_followed_by_growing_pauses() {
     far.tell(&ask, 1, "active;expires=3600", "back");
     let status = far.status().unwrap();
     assert_eq!((status.failures, status.trouble, far.shown().as_str()), (0, None, "back"));
-    assert_eq!(far.lines("source is well again"), 1);
+    assert_eq!(far.lines("Info: source is well again"), 1);
 }
 
 /// RFC 3261 20.33: a source may ask for a longer pause.
@@ -91,6 +116,24 @@ fn rfc3261_20_33_retry_after_is_kept_to() {
     }
 }
 
+/// RFC 3261 20.33: so it may with the answer to a refresh, even beyond the end of the subscription, and whatever is missing
+/// of what it says.
+#[test]
+fn rfc3261_20_33_retry_after_a_refresh_is_kept_to() {
+    for wait in [200, 7_200] {
+        let (mut far, first) = Far::live(&single());
+        far.until_asked(3_600).unwrap();
+        let refresh = far.only_ask();
+        far.answer(&refresh, 503, &format!("Retry-After: {wait}\n"));
+        far.pass(10);
+        assert_eq!(far.notify(&first, 2, "active;expires=300", "application/pidf-diff+xml", GAP).status, 200);
+        let passed = 10 + far.until_asked(8_000).unwrap();
+        assert!((wait..=wait + 1).contains(&passed), "{wait}: {passed}");
+        assert_eq!(far.only_ask().in_dialog(), wait < 300);
+        assert_eq!(far.shown(), if wait < 300 { "one" } else { "" });
+    }
+}
+
 /// EXT-22 (RFC 3680 4.6) and what else would not be helped by asking again: final, told to the operator, and not
 /// tried again while the same watchers are there.
 #[test]
@@ -100,7 +143,7 @@ fn ext_22_some_answers_are_final() {
         let ask = far.only_ask();
         far.answer(&ask, status, "");
         assert_eq!(far.phase(), "stopped", "{status}");
-        assert_eq!(far.lines("Warn: source fails"), 1, "{status}");
+        assert_eq!(far.lines("Warn: source refuses presentities"), 1, "{status}");
         far.scene.watch("carol");
         assert_eq!(far.until_asked(1_300), None, "{status}");
     }
@@ -115,7 +158,9 @@ fn what_is_final_is_tried_again_when_it_is_wanted_anew() {
     far.answer(&ask, 403, "");
     far.step(crate::external::backend::stop);
     assert_eq!(far.phase(), "stopped");
-    far.step(|step, source| crate::external::backend::start(step, source, "sip:alice@example.com"));
+    far.step(|step, source| {
+        crate::external::backend::start(step, source, "sip:alice@example.com", Lane::New)
+    });
     assert_eq!(far.phase(), "pausing");
     let passed = far.until_asked(700).unwrap();
     assert!((600..=601).contains(&passed), "{passed}");
@@ -126,7 +171,9 @@ fn what_is_final_is_tried_again_when_it_is_wanted_anew() {
     far.answer(&ask, 403, "");
     far.pass(601);
     far.scene.presence = crate::handler::Presence::configure(&ONE.replace("secret", "better")).unwrap();
-    far.step(|step, source| crate::external::backend::start(step, source, "sip:alice@example.com"));
+    far.step(|step, source| {
+        crate::external::backend::start(step, source, "sip:alice@example.com", Lane::New)
+    });
     assert_eq!(far.asks().len(), 1);
 }
 
@@ -269,6 +316,20 @@ fn a_refused_refresh_lets_the_subscription_end() {
     assert!(!anew.in_dialog());
     far.answer(&anew, 403, "");
     assert_eq!((far.phase(), far.asks().len(), far.shown().as_str()), ("stopped", 0, ""));
+}
+
+/// EXT-22: a source that refuses to refresh is not asked for what is missing either, however often something is.
+#[test]
+fn ext_22_a_refused_refresh_is_not_tried_again_for_full_state() {
+    let (mut far, first) = Far::live(&single());
+    far.until_asked(3_600).unwrap();
+    let refresh = far.only_ask();
+    far.answer(&refresh, 403, "");
+    for number in 2..7 {
+        far.pass(10);
+        let answer = far.notify(&first, number, "active;expires=300", "application/pidf-diff+xml", GAP);
+        assert_eq!((answer.status, far.asks().len()), (200, 0));
+    }
 }
 
 /// RFC 3261 21.4.17 in a dialog.

@@ -45,6 +45,8 @@ pub struct Far {
     pub scene: Scene,
     /// What the latest NOTIFY cost.
     pub cost: Cost,
+    /// What is due has to wait: [`Far::settle`] does nothing.
+    pub held: bool,
 }
 
 /// A SUBSCRIBE that the source got.
@@ -84,7 +86,7 @@ impl Ask {
 impl Far {
     /// Nobody is watched yet.
     pub fn on(scene: Scene) -> Self {
-        Self { scene, cost: Cost::default() }
+        Self { scene, cost: Cost::default(), held: false }
     }
 
     /// Alice is watched, and the first SUBSCRIBE is on its way.
@@ -118,6 +120,9 @@ impl Far {
 
     /// Runs what is due and answers what watchers get.
     pub fn settle(&mut self) {
+        if self.held {
+            return;
+        }
         self.scene.settle();
         loop {
             let next = self.scene.notifies().into_iter().next();

@@ -6,8 +6,9 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::failures::single;
-use super::{Ask, Far};
+use super::{Ask, Far, THERE};
 use crate::external::backend;
+use crate::external::pacing::Lane;
 use crate::handler::Failure;
 use crate::tests::scene::ALICE;
 
@@ -41,18 +42,25 @@ enum Event {
     Refuse(usize, usize),
     /// It is not there.
     Fail(usize),
-    /// It says something: in which dialog, with which state, with a body or a broken one, with an old number.
+    /// It says something: in which dialog, with which state, with a body or a broken one, with an old number, or from
+    /// another branch of a forked SUBSCRIBE.
     Notify {
         back: usize,
         state: usize,
         body: u8,
         old: bool,
+        fork: bool,
     },
     /// Seconds go by, one after another.
     Pass(u64),
     /// So many seconds without the server.
     Down(u64),
-    Crash,
+    /// By its bits it says which relaxed steps survive.
+    Crash(u64),
+    /// All so far is safe.
+    Flush,
+    /// What comes due waits, until time goes by; but for so many steps.
+    Hold(u8),
     /// Nothing wants it any more.
     Stop,
     Start,
@@ -63,11 +71,19 @@ fn event() -> impl Strategy<Value = Event> {
         5 => (0..3_usize, 0..SECONDS.len()).prop_map(|(which, granted)| Event::Accept(which, granted)),
         2 => (0..3_usize, 0..STATUSES.len()).prop_map(|(which, status)| Event::Refuse(which, status)),
         1 => (0..3_usize).prop_map(Event::Fail),
-        6 => (prop_oneof![4 => Just(0_usize), 1 => 1..3_usize], 0..STATES.len(), 0..4_u8, prop::bool::weighted(0.1))
-            .prop_map(|(back, state, body, old)| Event::Notify { back, state, body, old }),
+        6 => (
+            prop_oneof![4 => Just(0_usize), 1 => 1..3_usize],
+            0..STATES.len(),
+            0..4_u8,
+            prop::bool::weighted(0.1),
+            prop::bool::weighted(0.1),
+        )
+            .prop_map(|(back, state, body, old, fork)| Event::Notify { back, state, body, old, fork }),
         4 => (1..60_u64).prop_map(Event::Pass),
         1 => (60..5_000_u64).prop_map(Event::Down),
-        1 => Just(Event::Crash),
+        2 => any::<u64>().prop_map(Event::Crash),
+        1 => Just(Event::Flush),
+        3 => (0..4_u8).prop_map(Event::Hold),
         1 => Just(Event::Stop),
         1 => Just(Event::Start),
     ]
@@ -80,8 +96,8 @@ struct Model {
     used: BTreeSet<(String, u32)>,
     /// Those of them that are unanswered, with the time at which they came.
     open: Vec<(Ask, u64)>,
-    /// The first SUBSCRIBE of each dialog.
-    dialogs: Vec<Ask>,
+    /// The first SUBSCRIBE of each dialog, and the tag of the branch whose NOTIFY was taken.
+    dialogs: Vec<(Ask, Option<&'static str>)>,
     /// Number of the next NOTIFY; the same for all dialogs.
     number: u32,
     /// The note said last.
@@ -124,7 +140,7 @@ impl Model {
             assert_eq!(before.is_some(), ask.in_dialog() || ask.cseq() > 1);
             self.used.insert((call_id, ask.cseq()));
             if before.is_none() {
-                self.dialogs.push(ask.clone());
+                self.dialogs.push((ask.clone(), None));
             }
             self.open.push((ask, now));
         }
@@ -175,20 +191,25 @@ impl Model {
                     self.far.fail(&ask, Failure::Timeout);
                 }
             }
-            Event::Notify { back, state, body, old } => self.notify(*back, STATES[*state], *body, *old),
-            Event::Pass(seconds) => (0..*seconds).for_each(|_| self.second()),
-            Event::Down(seconds) => {
-                self.far.crash();
-                self.open.clear();
-                self.causes += 1;
-                self.far.scene.host.advance(seconds * 1_000);
-                self.far.settle();
+            Event::Notify { back, state, body, old, fork } => {
+                self.notify(*back, STATES[*state], *body, *old, *fork);
             }
-            Event::Crash => {
-                self.far.crash();
-                self.open.clear();
-                self.causes += 1;
-                self.far.settle();
+            Event::Pass(seconds) => {
+                self.release();
+                (0..*seconds).for_each(|_| self.second());
+            }
+            Event::Down(seconds) => {
+                self.crash(*seconds);
+                self.far.scene.host.advance(seconds * 1_000);
+                self.release();
+            }
+            Event::Crash(lucky) => self.crash(*lucky),
+            Event::Flush => self.far.scene.host.flush(),
+            Event::Hold(steps) => {
+                self.far.held = true;
+                (0..*steps).for_each(|_| {
+                    self.far.scene.run_one();
+                });
             }
             Event::Stop => {
                 self.causes += 1;
@@ -196,16 +217,32 @@ impl Model {
             }
             Event::Start => {
                 self.causes += 1;
-                self.far.step(|step, source| backend::start(step, source, ALICE));
+                self.far.step(|step, source| backend::start(step, source, ALICE, Lane::New));
             }
         }
         self.look();
         self.check(event, &before);
     }
 
-    fn notify(&mut self, back: usize, state: &str, body: u8, old: bool) {
+    fn crash(&mut self, lucky: u64) {
+        // What was sent at last has reached the source all the same.
+        self.look();
+        self.far.scene.crash(|step| (lucky >> (step % 64)) & 1 == 1);
+        self.open.clear();
+        self.causes += 1;
+        self.far.settle();
+    }
+
+    fn release(&mut self) {
+        self.far.held = false;
+        self.far.settle();
+        self.look();
+    }
+
+    fn notify(&mut self, back: usize, state: &str, body: u8, old: bool, fork: bool) {
         let Some(current) = self.dialogs.len().checked_sub(1 + back) else { return };
-        let ask = self.dialogs[current].clone();
+        let (ask, known) = self.dialogs[current].clone();
+        let tag = if fork { "fork" } else { "far" };
         let number = if old { 0 } else { self.number };
         self.number += 1;
         let note = format!("note {number}");
@@ -214,9 +251,13 @@ impl Model {
             1 => ("text/plain", "x".to_owned()),
             _ => ("application/pidf+xml", super::document(&note)),
         };
-        let status = self.far.notify(&ask, number, state, media, &text).status;
-        if back > 0 {
+        let lines = format!("Subscription-State: {state}\nEvent: presence\n");
+        let status = self.far.notify_with(&ask, tag, number, &lines, THERE, media, &text).status;
+        if back > 0 || known.is_some_and(|known| known != tag) {
             assert_eq!(status, 481, "there are two dialogs");
+        }
+        if status != 481 {
+            self.dialogs[current].1 = Some(tag);
         }
         if status == 200 && body >= 2 {
             self.said = note;
@@ -231,10 +272,19 @@ impl Model {
         assert_eq!(note.is_empty(), until.is_none(), "{note:?} until {until:?}");
         assert!(note.is_empty() || note == self.said || note == before.0, "{note:?} was not said last");
         if let Some(until) = until {
-            assert!(until > now && until <= now + 4_000_000, "{until} at {now}");
+            let due = self.far.held && until == now;
+            assert!((until > now || due) && until <= now + 4_000_000, "{until} at {now}");
         }
         // Without a word of the source it neither ends sooner nor lasts longer.
-        let silent = matches!(event, Event::Fail(_) | Event::Pass(_) | Event::Down(_) | Event::Crash);
+        let silent = matches!(
+            event,
+            Event::Fail(_)
+                | Event::Pass(_)
+                | Event::Down(_)
+                | Event::Crash(_)
+                | Event::Flush
+                | Event::Hold(_)
+        );
         if silent && until != before.1 {
             assert!(until.is_none() && before.1.is_some_and(|until| until <= now), "{before:?} {until:?}");
         }
@@ -255,17 +305,18 @@ proptest! {
         }
         // It is wanted anew, whatever was, and the source behaves.
         model.causes += 2;
+        model.release();
         model.far.step(backend::stop);
         model.far.pass(700);
         model.look();
-        model.far.step(|step, source| backend::start(step, source, ALICE));
+        model.far.step(|step, source| backend::start(step, source, ALICE, Lane::New));
         for _ in 0..700 {
             model.look();
             for (ask, _) in std::mem::take(&mut model.open) {
                 let expires = ask.expires();
                 model.far.accept(&ask, expires);
                 if expires > 0 {
-                    model.notify(0, "active;expires=3600", 2, false);
+                    model.notify(0, "active;expires=3600", 2, false, false);
                 }
             }
             if model.far.phase() == "live" {

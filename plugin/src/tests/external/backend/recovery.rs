@@ -2,7 +2,7 @@
 
 use super::failures::single;
 use super::{Far, ONE};
-use crate::external::pacing;
+use crate::external::pacing::{self, Lane};
 use crate::handler::Failure;
 use crate::tests::scene::ALICE;
 
@@ -174,7 +174,7 @@ fn a_slot_serves_whatever_is_needed_then() {
     let (mut far, ask) = Far::live(&single().replace("\"domain\"", "\"rate\":1,\"domain\""));
     far.scene.host.advance(3_300_000);
     // Five others are before it.
-    far.step(|step, source| (0..5).for_each(|_| pacing::ask(step, source)));
+    far.step(|step, source| (0..5).for_each(|_| pacing::ask(step, source, Lane::Again)));
     assert_eq!((far.phase(), far.asks().len()), ("live", 0));
     assert_eq!(far.tell(&ask, 2, "terminated;reason=deactivated", ""), 200);
     assert_eq!((far.phase(), far.asks().len()), ("waiting", 0));
