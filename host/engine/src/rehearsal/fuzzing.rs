@@ -87,10 +87,7 @@ fn read(bytes: &[u8]) {
 fn again(trace: &Trace) {
     let (mut bytes, mut twice) = (Vec::new(), Vec::new());
     trace.encode(&mut bytes);
-    let read: Trace = match postcard::from_bytes(&bytes) {
-        Ok(read) => read,
-        Err(error) => panic!("written and cannot be read: {error}"),
-    };
+    let Ok(read) = postcard::from_bytes::<Trace>(&bytes) else { unreachable!("written and cannot be read") };
     read.encode(&mut twice);
     assert!(bytes == twice, "written otherwise after it was read");
     assert!(trace.size() >= size_of::<Trace>());
