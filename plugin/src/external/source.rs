@@ -137,10 +137,16 @@ pub fn by_id<'a>(step: &Step<'a>, id: Id) -> Option<&'a Source> {
     step.configuration.external.iter().find(|source| source.id == id)
 }
 
+/// The name of the source whose partition the step is in, whether it is configured or not.
+#[must_use]
+pub fn name_of_partition<'a>(step: &Step<'a>) -> Option<&'a str> {
+    step.partition.strip_prefix("source:")
+}
+
 /// The source whose partition the step is in.
 #[must_use]
 pub fn of_partition<'a>(step: &Step<'a>) -> Option<&'a Source> {
-    let name = step.partition.strip_prefix("source:")?;
+    let name = name_of_partition(step)?;
     step.configuration.external.iter().find(|source| source.name == name)
 }
 

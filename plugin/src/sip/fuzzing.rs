@@ -4,7 +4,7 @@ use super::HeaderName as Name;
 use super::asserted::{Asserted, Privacy};
 use super::cseq::CSeq;
 use super::dialog::{Dialog, DialogId, Own, SubscriberDialog};
-use super::digest::{Asker, Received};
+use super::digest::{Asker, Protection, Received, Request};
 use super::disposition::{Disposition, is_plainly_encoded};
 use super::etag::{self, EntityTag};
 use super::event::Event;
@@ -260,12 +260,14 @@ pub fn date(data: &[u8]) {
 /// [`Received`]: what can be answered is answered in a line of its own.
 pub fn challenge(data: &[u8]) {
     with_line(Name::WwwAuthenticate, data, |message| {
-        let Some(Received { mut challenge, .. }) = Received::strongest(message, Asker::Server) else {
+        let Some(Received { mut challenge, .. }) = Received::topmost(message, Asker::Server) else {
             return;
         };
-        let answer = challenge.answer("user", "password", "SUBSCRIBE", "sip:a@b.com", "c");
+        let request = Request { method: "SUBSCRIBE", uri: "sip:a@b.com", body: b"" };
+        let answer = challenge.answer("user", "password", &request, "c");
         assert!(answer.starts_with("Digest username=\"user\", realm=\""));
-        assert_eq!(answer.ends_with(", qop=auth, nc=00000001, cnonce=\"c\""), challenge.counted);
+        let counted = answer.ends_with(", nc=00000001, cnonce=\"c\"");
+        assert_eq!(counted, challenge.protection != Protection::Plain);
     });
 }
 

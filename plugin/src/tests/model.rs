@@ -302,11 +302,11 @@ impl Model {
         self.publishers.iter().filter(|one| one.expires > now).map(|one| one.note.clone()).collect()
     }
 
-    /// Lets a throttle pass in which nothing more expired: then nothing is put off.
+    /// Lets a throttle and a second more pass in which nothing more expired: then nothing is put off.
     fn rest_long(&mut self) {
         loop {
             let before = self.live();
-            self.scene.host.advance(5_000);
+            self.scene.host.advance(6_000);
             self.rest();
             if self.live() == before {
                 return;

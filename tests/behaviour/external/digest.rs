@@ -29,13 +29,13 @@ fn server(registrar: &Source, credentials: Table) -> Server {
 }
 
 /// Credentials for this source are given when it asks, in one more request of the same dialog, and with every refresh; of
-/// several algorithms the strongest is used. The password may stand in a file of its own.
+/// several algorithms the topmost is used (RFC 8760 2.4). The password may stand in a file of its own.
 #[test]
 fn credentials_are_given_when_asked_for() {
     for (algorithms, used, (key, value)) in [
         (&["MD5"][..], "MD5", ("password", "open sesame")),
         (&["SHA-256"], "SHA-256", ("password_file", "secret")),
-        (&["MD5", "SHA-256"], "SHA-256", ("password", "open sesame")),
+        (&["SHA-256", "MD5"], "SHA-256", ("password", "open sesame")),
     ] {
         let registrar = registrar(algorithms);
         let server = server(&registrar, credentials(key, value));

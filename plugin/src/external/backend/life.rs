@@ -42,7 +42,7 @@ pub fn due(step: &mut Step<'_>, mut kept: Kept<'_>) {
             let forgotten = live.forgotten().is_some_and(|forgotten| forgotten <= now);
             match live.next {
                 Refresh::NotBefore(at) if live.expires <= now && at > now => {
-                    kept.record.phase = Phase::Pausing(at);
+                    retry::settle(step, &mut kept, Trouble::Paused, Retry::After(at - now));
                 }
                 // Its end has come before its refresh was answered.
                 _ if live.expires <= now => {

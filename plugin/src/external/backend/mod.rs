@@ -33,7 +33,7 @@ use self::record::{Backend, Kept, Phase, Refresh};
 use super::ledger::{self, Report};
 use super::pacing::Lane;
 use super::source::{Source, by_id};
-use super::{contribution, demand, pacing};
+use super::{contribution, demand, learning, pacing};
 use crate::keys::{self, Id};
 use crate::ports::Durability;
 use crate::step::Step;
@@ -141,10 +141,15 @@ pub fn fired(step: &mut Step<'_>, name: &[u8]) -> bool {
 /// A source is not configured any more: forgets everything about it. What it still sends is answered
 /// 481, which ends the subscription there (RFC 6665 4.2.2).
 pub fn abandon(step: &mut Step<'_>, id: Id) {
+    let kinds = [keys::BACKEND, keys::REPORTED, keys::CONTRIBUTION, keys::DEMAND];
+    if kinds.iter().all(|kind| step.host.get(&id.key(*kind)).is_none()) {
+        return;
+    }
     step.host.delete(&id.key(keys::BACKEND), Durability::Durable);
     step.host.delete(&id.key(keys::REPORTED), Durability::Durable);
     step.host.cancel_timer(&id.key(keys::BACKEND));
     contribution::remove(step, id);
+    learning::forget(step, id);
     ledger::abandoned(step, id);
 }
 
@@ -152,8 +157,12 @@ pub fn abandon(step: &mut Step<'_>, id: Id) {
 /// sent at once: what was open is sent again, as another request, when pacing lets it go.
 pub fn recover(step: &mut Step<'_>) {
     for (key, _) in step.host.scan(&[keys::BACKEND], None, SCAN) {
-        let source = Id::of_key(&key).and_then(|id| by_id(step, id));
-        let Some(mut kept) = source.and_then(|source| Kept::load(step, source)) else { continue };
+        let Some(id) = Id::of_key(&key) else { continue };
+        let Some(source) = by_id(step, id) else {
+            abandon(step, id);
+            continue;
+        };
+        let Some(mut kept) = Kept::load(step, source) else { continue };
         match &mut kept.record.phase {
             Phase::Subscribing(attempt) if attempt.granted.is_none() => wait(step, &mut kept, Lane::Again),
             Phase::Live(live) if live.in_flight.is_some() => {

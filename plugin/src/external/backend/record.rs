@@ -291,7 +291,7 @@ impl<'s> Kept<'s> {
     pub fn silence(&mut self, step: &mut Step<'_>) {
         self.forget_said(step);
         self.hide(step);
-        learning::forget(step, self.source);
+        learning::forget(step, self.source.id);
     }
 
     /// What the source says next does not follow what it said before.

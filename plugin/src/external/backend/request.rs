@@ -6,7 +6,7 @@ use crate::external::source::Source;
 use crate::keys::{self, Id};
 use crate::ports::{Delivery, Level, Outgoing};
 use crate::sip::dialog::{Own, SubscriberDialog};
-use crate::sip::digest::Challenge;
+use crate::sip::digest::{self, Challenge};
 use crate::sip::uri::{push_escape, unescaped};
 use crate::sip::{HeaderBlock, Malformed, Uri};
 use crate::step::Step;
@@ -134,8 +134,8 @@ fn build(
         for (challenge, _) in &mut record.challenges {
             let cnonce = Id::from_slice(&step.host.random(8)).hex();
             let Challenge { asker, .. } = *challenge;
-            let answer =
-                challenge.answer(&credentials.username, &credentials.password, "SUBSCRIBE", uri, &cnonce);
+            let request = digest::Request { method: "SUBSCRIBE", uri, body: b"" };
+            let answer = challenge.answer(&credentials.username, &credentials.password, &request, &cnonce);
             headers.line(asker.answer(), &answer);
         }
     }

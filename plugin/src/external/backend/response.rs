@@ -176,7 +176,7 @@ fn answer(kept: &mut Kept<'_>, response: &Message<'_>, asker: Asker) -> bool {
     if kept.source.credentials.is_none() {
         return false;
     }
-    let Some(Received { challenge, stale }) = Received::strongest(response, asker) else { return false };
+    let Some(Received { challenge, stale }) = Received::topmost(response, asker) else { return false };
     let challenges = &mut kept.record.challenges;
     let room = challenges.len() < CHALLENGES;
     match challenges.iter_mut().find(|(known, _)| known.is_of(&challenge)) {

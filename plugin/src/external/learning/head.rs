@@ -46,8 +46,8 @@ pub(super) fn confirm(step: &mut Step<'_>, source: &Source) {
 }
 
 /// Withdraws all that is claimed by what a source says.
-pub(super) fn withdraw(step: &mut Step<'_>, source: &Source) {
-    set(step, source.id, &[], false);
+pub(super) fn withdraw(step: &mut Step<'_>, source: Id) {
+    set(step, source, &[], false);
 }
 
 /// Withdraws all that is claimed.

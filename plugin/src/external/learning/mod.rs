@@ -34,6 +34,7 @@ use super::kind::Kind;
 use super::registrar::Registrar;
 use super::source::Source;
 use crate::identity::{self, Presentity, Service};
+use crate::keys::Id;
 use crate::ports::{Forward, Instant, Verdict};
 use crate::records;
 use crate::sip::Uri;
@@ -94,7 +95,7 @@ pub fn told(step: &mut Step<'_>, source: &Source, identities: &[String]) {
         return;
     }
     if alias::head(step).is_some() {
-        head::withdraw(step, source);
+        head::withdraw(step, source.id);
     } else if identities.is_empty() {
         head::confirm(step, source);
     } else {
@@ -104,7 +105,7 @@ pub fn told(step: &mut Step<'_>, source: &Source, identities: &[String]) {
 }
 
 /// The subscription at a source has ended.
-pub fn forget(step: &mut Step<'_>, source: &Source) {
+pub fn forget(step: &mut Step<'_>, source: Id) {
     head::withdraw(step, source);
 }
 

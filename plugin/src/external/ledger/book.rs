@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::super::source::{self, Source};
-use super::diary::{Diary, Manner, Told};
+use super::diary::{Diary, Told};
+use super::roll;
 use crate::keys;
 use crate::ports::{Durability, Instant};
 use crate::records;
@@ -14,7 +15,8 @@ const POST: u8 = b'r';
 /// Longest reason kept, in bytes.
 const WHY: usize = 200;
 
-/// What is posted. The tail of a failure is its [`Manner`].
+/// What is posted. The tail is what a component of before neither tells nor reads: the presentity of the first two,
+/// the [`Manner`] of a failure.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Entry<'a> {
     /// One more presentity is covered in this epoch.
@@ -40,7 +42,7 @@ pub struct Failure {
     pub next_try: Option<Instant>,
 }
 
-/// How a source fares. Its tail is the diary. Relaxed: a crash may take back what was told last.
+/// How a source fares. Relaxed: a crash may take back what was told last.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Book {
     /// Epoch of the store in which the users were counted.
@@ -51,9 +53,18 @@ pub struct Book {
     pub last_contact: Option<Instant>,
     /// When it last failed.
     pub failure: Option<Failure>,
-    /// What the log says of it: the tail.
+    /// The tail.
     #[serde(skip)]
+    tail: Tail,
+}
+
+/// What a component of before does not keep.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Tail {
+    /// What the log says of it.
     diary: Diary,
+    /// Some of the users were counted before there was a roll.
+    unlisted: bool,
 }
 
 impl Book {
@@ -63,17 +74,20 @@ impl Book {
         let epoch = step.epoch();
         match record.as_deref().and_then(records::decode_with_tail::<Self>) {
             Some((book, tail)) => {
-                let users = if book.epoch == epoch { book.users } else { 0 };
-                // A component of before writes no tail.
-                let diary = records::decode(tail).unwrap_or_default();
-                Self { epoch, users, diary, ..book }
+                let mut tail = records::decode(tail)
+                    .unwrap_or_else(|| Tail { unlisted: book.users > 0, ..Tail::default() });
+                if book.epoch == epoch {
+                    return Self { tail, ..book };
+                }
+                tail.unlisted = false;
+                Self { epoch, users: 0, tail, ..book }
             }
             None => Self { epoch, ..Self::default() },
         }
     }
 
     fn store(&self, step: &mut Step<'_>) {
-        let record = records::encode_with_tail(self, &records::encode(&self.diary));
+        let record = records::encode_with_tail(self, &records::encode(&self.tail));
         step.host.put(keys::SOURCE_LEDGER, &record, Durability::Relaxed, None);
     }
 
@@ -99,18 +113,42 @@ impl Book {
         }
     }
 
-    fn take(&mut self, step: &mut Step<'_>, entry: &Entry<'_>, manner: Manner) {
+    /// One less that was counted in an epoch, if it was.
+    fn uncount(&mut self, counted: Option<u64>) {
+        self.users = self.users.saturating_sub(u64::from(counted == Some(self.epoch)));
+    }
+
+    /// In the partition of a source that has gone: has some of those forget it that it covers. False if none are left.
+    pub(super) fn dismiss(step: &mut Step<'_>) -> bool {
+        let epochs = roll::dismiss(step);
+        if epochs.is_empty() {
+            return false;
+        }
+        let mut book = Self::load(step);
+        epochs.into_iter().for_each(|epoch| book.uncount(Some(epoch)));
+        book.store(step);
+        true
+    }
+
+    fn take(&mut self, step: &mut Step<'_>, entry: &Entry<'_>, tail: &[u8]) {
         let source = source::of_partition(step);
+        let who = str::from_utf8(tail).ok().filter(|who| !who.is_empty());
         match *entry {
             // What was told in another epoch is told anew.
-            Entry::Covered(epoch) => self.users += u64::from(epoch == self.epoch),
+            Entry::Covered(epoch) => {
+                let new = who.is_none_or(|who| roll::enter(step, who, epoch));
+                self.tail.unlisted |= who.is_none();
+                self.users += u64::from(new && epoch == self.epoch);
+            }
             Entry::Uncovered(epoch) => {
-                self.users = self.users.saturating_sub(u64::from(epoch == self.epoch));
+                let counted = who.and_then(|who| roll::leave(step, who, epoch));
+                let unlisted = (self.tail.unlisted && epoch == self.epoch).then_some(epoch);
+                self.uncount(counted.or(unlisted));
             }
             Entry::Contact(at) => {
                 self.last_contact = self.last_contact.max(Some(at));
                 if let Some(source) = source {
-                    self.diary.answered(step, source, at);
+                    self.tail.diary.answered(step, source, at);
                 }
             }
             Entry::Failed { at, presentity, why, next_try } => {
@@ -118,7 +156,8 @@ impl Book {
                 let why = why.get(..end.unwrap_or_default()).unwrap_or_default().to_owned();
                 if let Some(source) = source {
                     let told = Told { at, presentity, why: &why, next_try };
-                    self.diary.failed(step, source, told, manner);
+                    let manner = records::decode(tail).unwrap_or_default();
+                    self.tail.diary.failed(step, source, told, manner);
                 }
                 self.failure = Some(Failure { at, presentity: presentity.to_owned(), why, next_try });
             }
@@ -127,10 +166,9 @@ impl Book {
 }
 
 /// Posts an entry to the partition of a source.
-pub(super) fn post(step: &mut Step<'_>, source: &Source, entry: &Entry<'_>, manner: Option<Manner>) {
+pub(super) fn post(step: &mut Step<'_>, source: &Source, entry: &Entry<'_>, tail: &[u8]) {
     let mut payload = vec![POST];
-    let tail = manner.map(|manner| records::encode(&manner)).unwrap_or_default();
-    payload.extend_from_slice(&records::encode_with_tail(entry, &tail));
+    payload.extend_from_slice(&records::encode_with_tail(entry, tail));
     step.host.post(&source.partition(), &payload);
 }
 
@@ -139,7 +177,7 @@ pub(super) fn posted(step: &mut Step<'_>, payload: &[u8]) -> bool {
     let Some((&POST, rest)) = payload.split_first() else { return false };
     let Some((entry, tail)) = records::decode_with_tail::<Entry<'_>>(rest) else { return false };
     let mut book = Book::load(step);
-    book.take(step, &entry, records::decode(tail).unwrap_or_default());
+    book.take(step, &entry, tail);
     book.store(step);
     if let Some(source) = source::of_partition(step) {
         book.show(step, source);

@@ -5,6 +5,7 @@
 //! | here | what presentities tell |
 //! | `book.rs` | what is kept of it |
 //! | `diary.rs` | what the log says of it |
+//! | `roll.rs` | who is covered, so that they can be told when the source has gone |
 //! | `pulse.rs` | a timer in the partition of each source that is configured |
 //!
 //! How many presentities a source covers is counted by what each tells when its subscription there is made and
@@ -15,6 +16,7 @@
 mod book;
 mod diary;
 mod pulse;
+mod roll;
 
 pub use book::{Book, Failure};
 pub use diary::{Fault, Manner};
@@ -24,6 +26,7 @@ use super::demand::Needs;
 use super::source::{self, Source};
 use crate::keys::{self, Id};
 use crate::ports::{Durability, Instant};
+use crate::records;
 use crate::step::Step;
 use book::Entry;
 
@@ -45,11 +48,11 @@ pub fn report(step: &mut Step<'_>, source: &Source, report: &Report<'_>) {
     match *report {
         Report::Covered => cover(step, source, true),
         Report::Uncovered => cover(step, source, false),
-        Report::Contact => book::post(step, source, &Entry::Contact(step.now), None),
+        Report::Contact => book::post(step, source, &Entry::Contact(step.now), b""),
         Report::Failed(why, next_try, manner) => {
             step.host.count("source_failures", &[("source", &source.name)], 1);
             let entry = Entry::Failed { at: step.now, presentity: step.partition, why, next_try };
-            book::post(step, source, &entry, Some(manner));
+            book::post(step, source, &entry, &records::encode(&manner));
         }
     }
 }
@@ -62,7 +65,7 @@ fn cover(step: &mut Step<'_>, source: &Source, covered: bool) {
     Needs { counted, ..before }.store(step, source.id, before, Durability::Relaxed);
     if (before.counted == Some(epoch)) != covered {
         let entry = if covered { Entry::Covered(epoch) } else { Entry::Uncovered(epoch) };
-        book::post(step, source, &entry, None);
+        book::post(step, source, &entry, step.partition.as_bytes());
     }
 }
 
@@ -89,14 +92,13 @@ pub fn count_notify(step: &mut Step<'_>, source: &Source, status: u16) {
 
 /// A post arrived. False if it is none of these.
 pub fn posted(step: &mut Step<'_>, payload: &[u8]) -> bool {
-    book::posted(step, payload)
+    book::posted(step, payload) || roll::posted(step, payload)
 }
 
 /// The host has started after a stop without order.
 pub fn recover(step: &mut Step<'_>) {
-    if let Some(source) = source::of_partition(step) {
-        pulse::recover(step, source);
-        return;
+    if source::name_of_partition(step).is_some() {
+        return pulse::recover(step);
     }
     let configuration = step.configuration;
     for source in &configuration.external {

@@ -1,5 +1,6 @@
 //! The pulse of a source: a timer in its partition, every few seconds, that puts its figures where the operator
-//! sees them (they begin anew at each start) and looks whether the directory has changed.
+//! sees them (they begin anew at each start) and looks whether the directory has changed. When the source has gone, it
+//! has those forget it that were covered.
 //!
 //! A step has to set it first. The host hands in one document for each configured source at each start and
 //! reload, and after a swap: of [`AUID`], without owner, the name of the source as path.
@@ -7,6 +8,7 @@
 use super::super::demand;
 use super::super::source::{self, Source};
 use super::book::Book;
+use super::roll;
 use crate::configuration::Configuration;
 use crate::ports::{Durability, Host};
 use crate::step::Step;
@@ -56,14 +58,24 @@ pub fn fired(step: &mut Step<'_>, name: &[u8]) -> bool {
         (TIMER, Some(source)) => beat(step, source, false),
         (demand::WALK, Some(source)) => demand::go_on(step, source),
         // It is configured no longer. Should it come back, it is made known again.
-        (TIMER, None) => {}
+        (TIMER, None) => farewell(step),
         (demand::WALK, None) => step.host.delete(demand::WALK, Durability::Relaxed),
         _ => return false,
     }
     true
 }
 
+/// The last beats of a source that has gone, until all know.
+fn farewell(step: &mut Step<'_>) {
+    if Book::dismiss(step) {
+        step.host.set_timer(TIMER, step.now + roll::REST, b"");
+    }
+}
+
 /// The host has started after a stop without order: what a walk posted may be lost.
-pub(super) fn recover(step: &mut Step<'_>, source: &Source) {
-    beat(step, source, true);
+pub(super) fn recover(step: &mut Step<'_>) {
+    match source::of_partition(step) {
+        Some(source) => beat(step, source, true),
+        None => farewell(step),
+    }
 }

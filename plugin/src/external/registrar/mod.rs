@@ -58,6 +58,11 @@ impl Kind for Registrar {
             return Ok(Taken { kept, shows: Shows::Same, refresh: false, identities: table.registered() });
         }
         let table = Table::after(before.as_ref(), &document, intake.now)?;
+        // Serialising into memory has no way to fail.
+        let kept = postcard::to_allocvec(&table).unwrap_or_default();
+        if kept.len() > intake.configuration.limits.document.bytes {
+            return Err(Refused::TooLarge);
+        }
         let shows = match (services::document(&table, intake), intake.shown) {
             (None, None) => Shows::Same,
             (None, Some(_)) => Shows::Nothing,
@@ -66,8 +71,6 @@ impl Kind for Registrar {
         };
         // Full state makes good for whatever is missing; partial state needs some to begin with.
         let refresh = !document.full && (order == Order::Gap || before.is_none());
-        // Serialising into memory has no way to fail.
-        let kept = postcard::to_allocvec(&table).unwrap_or_default();
         Ok(Taken { kept, shows, refresh, identities: table.registered() })
     }
 }

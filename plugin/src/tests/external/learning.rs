@@ -35,7 +35,7 @@ fn tell(scene: &mut Scene, partition: &str, name: &str, identities: Option<&[&st
             let identities: Vec<String> = identities.iter().map(|text| (*text).to_owned()).collect();
             learning::told(&mut step, &source, &identities);
         }
-        None => learning::forget(&mut step, &source),
+        None => learning::forget(&mut step, source.id),
     }
     scene.cost = scene.host.commit();
 }

@@ -10,6 +10,7 @@ mod community;
 mod demand;
 mod diary;
 mod directory;
+mod farewell;
 mod lanes;
 mod learning;
 mod ledger;

@@ -15,12 +15,12 @@ fn live_with_digest() -> (Far, Ask) {
     (far, ask)
 }
 
-/// RFC 3261 22.2: the same request with credentials, one number on; RFC 8760 2.4: the strongest challenge.
+/// RFC 3261 22.2: the same request with credentials, one number on; RFC 8760 2.4: the topmost challenge that is known.
 #[test]
 fn rfc3261_22_2_a_challenge_is_answered() {
     let mut far = Far::new(ONE);
     let first = far.only_ask();
-    far.answer(&first, 401, &[MD5, SHA].concat());
+    far.answer(&first, 401, &[&SHA.replace("SHA-256", "SHA3-256"), SHA, MD5].concat());
     let second = far.only_ask();
     assert_eq!((second.cseq(), second.header("From")), (2, first.header("From")));
     assert_eq!(second.header("Call-ID"), first.header("Call-ID"));
@@ -50,6 +50,25 @@ fn rfc7616_3_4_a_nonce_is_used_again() {
     assert!(answer.contains("nonce=\"n3\"") && answer.contains("nc=00000001"), "{answer}");
     far.accept(&again, 3_600);
     assert_eq!(far.phase(), "live");
+}
+
+/// RFC 7616 3.4.2, 3.4.3: a session of `-sess` and `auth-int` goes on with the first nonces of both, also after a crash.
+#[test]
+fn rfc7616_3_4_2_a_session_goes_on() {
+    let line = "WWW-Authenticate: Digest realm=\"far\", nonce=\"n1\", qop=\"auth-int\", algorithm=SHA-512-256-sess\n";
+    let mut far = Far::new(ONE);
+    let first = far.only_ask();
+    far.answer(&first, 401, line);
+    let ask = far.only_ask();
+    let cnonce = |ask: &Ask| ask.header("Authorization").split("cnonce=").nth(1).unwrap().to_owned();
+    assert!(ask.header("Authorization").contains("qop=auth-int, nc=00000001"), "{}", ask.headers);
+    far.accept(&ask, 3_600);
+    assert_eq!(far.tell(&ask, 1, "active;expires=3600", "one"), 200);
+    far.crash();
+    far.until_asked(3_600).unwrap();
+    let refresh = far.only_ask();
+    assert!(refresh.header("Authorization").contains("nc=00000002"), "{}", refresh.headers);
+    assert_eq!(cnonce(&refresh), cnonce(&ask));
 }
 
 /// RFC 3261 22.3: a proxy may ask as well, besides the server.

@@ -131,6 +131,8 @@ fn rfc3261_20_33_retry_after_a_refresh_is_kept_to() {
         assert!((wait..=wait + 1).contains(&passed), "{wait}: {passed}");
         assert_eq!(far.only_ask().in_dialog(), wait < 300);
         assert_eq!(far.shown(), if wait < 300 { "one" } else { "" });
+        let trouble = far.status().unwrap().trouble;
+        assert_eq!(trouble.as_deref(), (wait > 300).then_some("has asked for a pause"));
     }
 }
 

@@ -205,21 +205,28 @@ fn bodies_that_cannot_be_taken_are_refused() {
     assert_eq!(refused(REGINFO, &long), Refused::TooLarge);
 }
 
-/// What is kept of one user has a bound, however little comes at a time.
+/// What is kept of one user has a bound, however little comes at a time, and however much each contact says.
 #[test]
 fn a_registrar_cannot_fill_the_memory() {
-    let mut observer = Observer::new();
-    observer.take(&reginfo(0, "full", ""));
-    for version in 1..1_000 {
-        let contact = contact(&format!("c{version}"), "registered", "", "");
-        let body = reginfo(version, "partial", &registration(ALICE, "r", "active", &contact));
-        if observer.offer(REGINFO, body.as_bytes()) == Err(Refused::TooLarge) {
-            assert!(observer.kept.unwrap().len() < 10_000);
-            return;
+    let wordy: String = ["description", "type", "class", "methods", "language", "schemes", "events"]
+        .map(|name| format!("<unknown-param name='{name}'>{}</unknown-param>", "x".repeat(500)))
+        .concat();
+    for (inside, least, most) in [("", 250, 10_000), (wordy.as_str(), 10, 65_536)] {
+        let mut observer = Observer::new();
+        observer.take(&reginfo(0, "full", ""));
+        let mut version = 1;
+        loop {
+            let contact = contact(&format!("c{version}"), "registered", "", inside);
+            let body = reginfo(version, "partial", &registration(ALICE, "r", "active", &contact));
+            if observer.offer(REGINFO, body.as_bytes()) == Err(Refused::TooLarge) {
+                break;
+            }
+            observer.take(&body);
+            version += 1;
         }
-        observer.take(&body);
+        let kept = observer.kept.unwrap().len();
+        assert!(version >= least && kept <= most, "{kept} bytes after {version}");
     }
-    panic!("no bound");
 }
 
 /// A user with a phone costs little: there may be 100,000.
