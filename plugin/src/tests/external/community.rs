@@ -399,8 +399,8 @@ proptest! {
     fn odd_bodies_are_survived(
         pieces in vec(
             prop_oneof![
-                Just("\00"),
-                Just("\01"),
+                Just("\u{0}0"),
+                Just("\u{0}1"),
                 Just("<presence xmlns='urn:ietf:params:xml:ns:pidf' entity='sip:a@b'>"),
                 Just("<d:pidf-full xmlns='urn:ietf:params:xml:ns:pidf' xmlns:d='urn:ietf:params:xml:ns:pidf-diff' version='1'>"),
                 Just("<d:pidf-diff xmlns='urn:ietf:params:xml:ns:pidf' xmlns:d='urn:ietf:params:xml:ns:pidf-diff' version='2'>"),
