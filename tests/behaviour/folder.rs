@@ -1,6 +1,6 @@
 //! A folder of components: what is put there is swapped in.
 
-use rollcall_test_guests::{Edition, GUEST, with_text};
+use rollcall_test_guests::{Edition, GUEST, replaced, with_text};
 use rollcall_tests::server::user;
 use rollcall_tests::{Config, LIMIT, Phone, Server};
 use std::path::Path;
@@ -105,4 +105,135 @@ fn a_restart_takes_what_was_put_there_last() {
     wait_for_version(&server, "2.0.0");
     wait_for_line(&server, "this is no WebAssembly");
     works(&server);
+}
+
+fn restart(server: &mut Server) {
+    server.stop();
+    server.restart();
+}
+
+/// What `rollcall show withheld` says.
+fn withheld(server: &Server) -> String {
+    server.rollcall(&["show", "withheld"]).expect(0)
+}
+
+/// A component that an operator went back from stays away over a restart and is told; what was put there before
+/// it runs. Who swaps it in by name gets it, and then a restart takes it again.
+#[test]
+fn what_was_rolled_back_by_command_stays_away_over_a_restart() {
+    let mut server = start(&[("a.wasm", &with_text("1.0.0", "1.0.7"))]);
+    wait_for_version(&server, "1.0.7");
+    assert_eq!(withheld(&server), "no component is withheld\n");
+    put(server.folder(), "b.wasm", &with_text("1.0.0", "1.0.8"));
+    wait_for_version(&server, "1.0.8");
+    server.rollcall(&["rollback"]).expect(0);
+    wait_for_version(&server, "1.0.7");
+    let told = withheld(&server);
+    assert!(
+        told.starts_with("test 1.0.8 was rolled back ") && told.contains("rolled back by command"),
+        "{told}"
+    );
+    restart(&mut server);
+    wait_for_version(&server, "1.0.7");
+    for _ in 0..3 {
+        look(&server);
+    }
+    wait_for_version(&server, "1.0.7");
+    assert!(withheld(&server).starts_with("test 1.0.8 was rolled back "));
+    let told = server.log();
+    let told: Vec<&str> = told.lines().filter(|line| line.contains("b.wasm")).collect();
+    assert!(told.len() == 1 && told[0].contains("not taken from the folder: it was rolled back"), "{told:?}");
+
+    // The same component under another name is the same.
+    put(server.folder(), "c.wasm", &with_text("1.0.0", "1.0.8"));
+    wait_for_line(&server, "c.wasm");
+    wait_for_version(&server, "1.0.7");
+    let file = server.folder().join("components/b.wasm");
+    server.rollcall(&["swap", file.to_str().expect("a path in UTF-8")]).expect(0);
+    wait_for_version(&server, "1.0.8");
+    assert_eq!(withheld(&server), "no component is withheld\n");
+    restart(&mut server);
+    wait_for_version(&server, "1.0.8");
+    works(&server);
+}
+
+/// The same for one that the server went back from by itself, also when it was killed afterwards.
+#[test]
+fn what_lost_its_trial_stays_away_over_a_restart() {
+    let mut server = start(&[]);
+    put(server.folder(), "fragile.wasm", &Edition::Fragile.component());
+    wait_for_version(&server, "1.1.0");
+    let phone = Phone::udp(&server, &user("alice"));
+    while phone.send(&phone.request("TEST", phone.identity()).body("text/plain", "enter p")).status() != 200 {
+    }
+    server.wait_metrics("the roll back", |metrics| {
+        metrics.sum("rollcall_roll_backs_total", &["by=\"itself\""]) == Some(1.0)
+    });
+    let since = Instant::now();
+    while !withheld(&server).starts_with("test 1.1.0 was withdrawn ") {
+        assert!(since.elapsed() < LIMIT, "{}", withheld(&server));
+    }
+    server.kill();
+    server.restart();
+    wait_for_version(&server, "1.0.0");
+    assert!(withheld(&server).contains("5 steps failed within 10 s"), "{}", withheld(&server));
+    works(&server);
+}
+
+/// What was refused is not tried again after a restart, and what had been put there before it runs on; nor does a
+/// file that was refused keep a server from starting whose store only another one of the folder reads.
+#[test]
+fn what_was_refused_stands_in_nobodys_way_after_a_restart() {
+    let mut server = start(&[]);
+    put(server.folder(), "b.wasm", &Edition::Second.component());
+    wait_for_version(&server, "2.0.0");
+    put(server.folder(), "c.wasm", b"no component");
+    wait_for_line(&server, "this is no WebAssembly");
+    restart(&mut server);
+    wait_for_version(&server, "2.0.0");
+    wait_for_line(&server, "not taken from the folder: it was refused");
+    let log = server.log();
+    assert!(log.contains("starting on") && log.contains("b.wasm instead"), "{log}");
+    assert!(withheld(&server).starts_with("c.wasm was refused "), "{}", withheld(&server));
+
+    // One that does not fit is put there while nobody looks.
+    server.stop();
+    put(
+        server.folder(),
+        "d.wasm",
+        &replaced(&Edition::Second.component(), "rollcall:plugin", "rollcall:plugon"),
+    );
+    server.restart();
+    wait_for_version(&server, "2.0.0");
+    works(&server);
+}
+
+/// A component that has stood its trial is not on trial again after a restart, where a busy start might cost it its
+/// place; one that has come meanwhile is.
+#[test]
+fn a_component_is_on_trial_once() {
+    let mut server = start(&[]);
+    let on_trial = |server: &Server| {
+        let generations = server.admin().get("/generations");
+        generations.split('}').next().is_some_and(|running| running.contains("trial_until"))
+    };
+    put(server.folder(), "a.wasm", &with_text("1.0.0", "1.0.7"));
+    wait_for_version(&server, "1.0.7");
+    assert!(on_trial(&server));
+    restart(&mut server);
+    wait_for_version(&server, "1.0.7");
+    assert!(on_trial(&server), "a restart does not cut it short");
+    server.advance(Duration::from_secs(301));
+    wait_for_line(&server, "the component has stood its trial");
+    for _ in 0..3 {
+        look(&server);
+    }
+    restart(&mut server);
+    wait_for_version(&server, "1.0.7");
+    assert!(!on_trial(&server));
+    server.stop();
+    put(server.folder(), "b.wasm", &with_text("1.0.0", "1.0.8"));
+    server.restart();
+    wait_for_version(&server, "1.0.8");
+    assert!(on_trial(&server));
 }

@@ -11,6 +11,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+use toml::Table;
 
 /// A file in the server's folder.
 fn file(server: &Server, name: &str) -> PathBuf {
@@ -188,4 +189,70 @@ fn a_recording_whose_reader_was_killed_ends_by_itself() {
         assert!(status == 409 && since.elapsed() < 4 * LIMIT, "{status} {answer}");
         std::thread::sleep(Duration::from_millis(200));
     }
+}
+
+/// A source outside whose password is configured: whoever handles a recording is told that it is in there.
+#[test]
+fn passwords_in_a_recording_are_told() {
+    let config = |password: Option<&str>| {
+        let mut source = Table::new();
+        source.insert("domain".to_owned(), "example.com".into());
+        source.insert("target".to_owned(), "sip:127.0.0.1:9".into());
+        if let Some(password) = password {
+            let mut credentials = Table::new();
+            credentials.insert("username".to_owned(), "presence".into());
+            credentials.insert("password".to_owned(), password.into());
+            source.insert("credentials".to_owned(), credentials.into());
+        }
+        Config::new().set("external.super_user", "sip:presence@example.com").source("registrar", source)
+    };
+    for password in [Some("open sesame"), None] {
+        let server = Server::start(config(password));
+        let recorded = file(&server, "traffic.rec");
+        let recording = Recording::begin(&server, &recorded, &[]);
+        let alice = user("alice");
+        let phone = Phone::udp(&server, &alice);
+        let _publication = phone.publish(&Pidf::basic(&alice, "open"));
+        let said = recording.interrupt();
+        assert_eq!(said.contains("it holds passwords of sources outside"), password.is_some(), "{said}");
+        let listed = rollcall(&["replay", text(&recorded), "--json"]);
+        assert!(listed.out.contains(&format!("\"passwords\":{}", password.is_some())), "{listed:?}");
+    }
+}
+
+/// A server that stops in order ends the recording: whoever records has all of it.
+#[test]
+fn a_recording_is_whole_when_the_server_stops() {
+    let mut server = Server::start(Config::new());
+    let recorded = file(&server, "stopped.rec");
+    let recording = Recording::begin(&server, &recorded, &[]);
+    let alice = user("alice");
+    let phone = Phone::udp(&server, &alice);
+    let _publication = phone.publish(&Pidf::basic(&alice, "open"));
+    server.stop();
+    let said = recording.end();
+    assert!(said.contains("ended with the server") && said.contains("PUBLISH"), "{said}");
+    let listed = rollcall(&["replay", text(&recorded), "--json"]);
+    assert!(listed.out.contains("\"complete\":true"), "{listed:?}");
+}
+
+/// The server is killed: what was recorded by then is told and can be replayed.
+#[test]
+fn a_recording_that_breaks_off_leaves_what_there_is() {
+    let mut server = Server::start(Config::new());
+    let recorded = file(&server, "killed.rec");
+    let recording = Recording::begin(&server, &recorded, &[]);
+    let alice = user("alice");
+    let phone = Phone::udp(&server, &alice);
+    let mut publication = phone.publish(&Pidf::basic(&alice, "open"));
+    let since = Instant::now();
+    while !rollcall(&["replay", text(&recorded)]).out.contains("PUBLISH") {
+        assert!(since.elapsed() < LIMIT, "nothing is recorded");
+        publication.refresh();
+    }
+    server.kill();
+    let ended = recording.0.wait_with_output().unwrap();
+    let said = String::from_utf8(ended.stdout).unwrap();
+    assert_eq!(ended.status.code(), Some(1));
+    assert!(said.contains("PUBLISH") && said.contains("the recording was cut off here"), "{said}");
 }

@@ -100,6 +100,8 @@ pub(crate) struct Background {
     stopping: AtomicBool,
     /// Partitions with timers that have failed and are put off.
     paused: Mutex<HashSet<PartitionKey>>,
+    /// Partitions whose work is tried again and again, and the number of the generation that failed in it first.
+    failing: Mutex<HashMap<PartitionKey, u64>>,
     /// Times that all pauses were ended.
     hastened: AtomicU64,
 }
@@ -115,6 +117,7 @@ impl Background {
             queued: AtomicUsize::new(0),
             stopping: AtomicBool::new(false),
             paused: Mutex::default(),
+            failing: Mutex::default(),
             hastened: AtomicU64::new(0),
         }
     }
@@ -161,6 +164,11 @@ impl Background {
     pub fn hasten(&self) {
         self.hastened.fetch_add(1, Ordering::SeqCst);
         self.end_pauses();
+    }
+
+    /// Notes that a generation has failed in the work of a partition. False if it only follows another one in that.
+    pub fn note_failing(&self, partition: &PartitionKey, generation: u64) -> bool {
+        *self.failing.lock().entry(partition.clone()).or_insert(generation) == generation
     }
 
     fn end_pauses(&self) {
@@ -327,7 +335,7 @@ impl Worker<'_> {
                 if self.shared.step(&input, 0).is_err() {
                     self.retry(Task::Recover(partition));
                 } else {
-                    self.failures.remove(&partition);
+                    self.succeeded(&partition);
                     self.shared.recovering.lock().remove(&partition);
                 }
             }
@@ -354,6 +362,12 @@ impl Worker<'_> {
         if !std::mem::replace(&mut mailbox.blocked, true) {
             self.retry(Task::Retry(to));
         }
+    }
+
+    /// Nothing of what waits for a partition fails any more.
+    fn succeeded(&mut self, partition: &PartitionKey) {
+        self.failures.remove(partition);
+        self.shared.background.failing.lock().remove(partition);
     }
 
     /// Tries again later what has just failed.
@@ -414,7 +428,7 @@ impl Worker<'_> {
             }
         }
         let retry = if failed.is_empty() {
-            self.failures.remove(partition);
+            self.succeeded(partition);
             0
         } else {
             let retry = self.next_try(partition);
@@ -470,7 +484,7 @@ impl Worker<'_> {
                 self.retry(Task::Retry(to.clone()));
                 return;
             }
-            self.failures.remove(to);
+            self.succeeded(to);
             if let Some(mailbox) = self.mailboxes.get_mut(to) {
                 mailbox.pop_front();
             }

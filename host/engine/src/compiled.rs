@@ -11,7 +11,14 @@ use sha2::{Digest as _, Sha256};
 use std::fmt;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
 use wasmtime::component::Component;
+
+/// Compiled components that are kept: those that were used last.
+const KEPT: usize = 16;
+
+/// Nobody writes a file for so long.
+const ABANDONED: Duration = Duration::from_secs(3600);
 
 /// SHA-256 of a component.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -60,7 +67,10 @@ pub(crate) fn component(
         // SAFETY: the folder holds only what `serialize` below wrote (see above); wasmtime refuses
         // files of another version or configuration of itself.
         match unsafe { Component::deserialize_file(engine, &file) } {
-            Ok(component) => return Ok(component),
+            Ok(component) => {
+                touch(&file);
+                return Ok(component);
+            }
             Err(error) => tracing::debug!(%error, file = %file.display(), "compiled component not usable"),
         }
     }
@@ -80,5 +90,65 @@ fn keep(component: &Component, folder: &Path, file: &Path) -> wasmtime::Result<(
     let partial = file.with_extension(format!("{}.{number}.partial", std::process::id()));
     std::fs::write(&partial, component.serialize()?)?;
     std::fs::rename(&partial, file)?;
+    prune(folder, SystemTime::now())?;
     Ok(())
+}
+
+/// Notes that a file has been used.
+fn touch(file: &Path) {
+    // Without that it is taken for older than it is, and compiled anew one day.
+    let opened = std::fs::File::options().append(true).open(file);
+    let _ = opened.and_then(|opened| opened.set_modified(SystemTime::now()));
+}
+
+/// Removes all but those that were used last, and what writing that was broken off has left. One that is in
+/// use stays mapped.
+fn prune(folder: &Path, now: SystemTime) -> std::io::Result<()> {
+    let mut kept = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let file = entry?.path();
+        // It may have been removed or renamed meanwhile, here and below.
+        let Ok(used) = std::fs::metadata(&file).and_then(|metadata| metadata.modified()) else { continue };
+        match file.extension().and_then(|extension| extension.to_str()) {
+            Some("cwasm") => kept.push((used, file)),
+            Some("partial") if now.duration_since(used).is_ok_and(|age| age > ABANDONED) => {
+                let _ = std::fs::remove_file(file);
+            }
+            _ => {}
+        }
+    }
+    kept.sort();
+    let surplus = kept.len().saturating_sub(KEPT);
+    for (_, file) in kept.drain(..surplus) {
+        let _ = std::fs::remove_file(file);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_was_used_lately_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let now = SystemTime::now();
+        let put = |name: &str, age: u64| {
+            let file = std::fs::File::create(folder.path().join(name)).unwrap();
+            file.set_modified(now - Duration::from_secs(age)).unwrap();
+        };
+        for number in 0..KEPT as u64 + 3 {
+            put(&format!("{number}.cwasm"), 10 + number);
+        }
+        put("old.1.0.partial", 2 * ABANDONED.as_secs());
+        put("new.1.1.partial", 1);
+        put("note", 1_000_000);
+        touch(&folder.path().join(format!("{}.cwasm", KEPT + 2)));
+        prune(folder.path(), now).unwrap();
+        let has = |name: &str| folder.path().join(name).exists();
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), KEPT + 2);
+        assert!(has("0.cwasm") && has(&format!("{}.cwasm", KEPT + 2)), "the last one used");
+        assert!(!has(&format!("{}.cwasm", KEPT + 1)) && !has(&format!("{}.cwasm", KEPT - 1)));
+        assert!(has("new.1.1.partial") && has("note") && !has("old.1.0.partial"));
+    }
 }

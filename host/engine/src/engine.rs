@@ -21,7 +21,7 @@ use crate::resume::{META_STOP, StopNote, pending, resume};
 use crate::runner::Shared;
 use crate::schemas;
 use crate::step::input::Input;
-use crate::succession::{GenerationInfo, Succession};
+use crate::succession::{GenerationChange, GenerationInfo, Succession};
 use crate::tables::{Former, Ledger, Renewal, TableReport, TableSource, Tables};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -250,12 +250,22 @@ impl Engine {
     }
 
     /// Replaces the component between two steps. Steps under way end on the old one, which is
-    /// kept for [`Engine::roll_back`]. The new one is on trial if [`EngineConfig::roll_back`] says so.
+    /// kept for [`Engine::roll_back`]. The new one is on trial if [`EngineConfig::roll_back`] says so. The running
+    /// component once more is a new generation, too, but neither begins a trial nor is there to go back to.
     ///
     /// # Errors
     /// If the component cannot be used; the running one goes on.
     pub fn swap(&self, component: &[u8]) -> Result<Description, ComponentError> {
         self.shared.swap(component)
+    }
+
+    /// As [`Engine::swap`], for a component that has stood its trial on this store before, as after a restart: it
+    /// is not on trial again.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn resume(&self, component: &[u8]) -> Result<Description, ComponentError> {
+        self.shared.resume(component)
     }
 
     /// Whether a component could be swapped in now: all that [`Engine::swap`] does but the swap.
@@ -281,7 +291,7 @@ impl Engine {
 
     /// Digest of the site's own identity rules, if there are any.
     pub fn identity_rules(&self) -> Option<Digest> {
-        self.shared.current.load().rules.as_ref().map(|rules| rules.digest)
+        self.shared.current.load().rules_digest()
     }
 
     /// Goes back to the component before the last swap; none if there was no swap, or if the engine has gone
@@ -297,7 +307,7 @@ impl Engine {
     /// Has a function called whenever another generation is in force: after a swap of the component or of the
     /// identity rules, a roll back, or when the engine goes back by itself. Before the next change is possible, so
     /// it must not make one; it may hand in documents. One function at a time.
-    pub fn on_change(&self, told: impl Fn() + Send + Sync + 'static) {
+    pub fn on_change(&self, told: impl Fn(&GenerationChange) + Send + Sync + 'static) {
         self.shared.succession.on_change(Arc::new(told));
     }
 

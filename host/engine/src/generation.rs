@@ -239,6 +239,16 @@ impl Generation {
         Ok(generation)
     }
 
+    /// Digest of the site's own identity rules, if there are any.
+    pub fn rules_digest(&self) -> Option<Digest> {
+        self.rules.as_ref().map(|rules| rules.digest)
+    }
+
+    /// Whether it is the same component with the same identity rules.
+    pub fn is_like(&self, other: &Generation) -> bool {
+        self.digest == other.digest && self.rules_digest() == other.rules_digest()
+    }
+
     /// An instance for one step; waits for one if too many are in use.
     pub fn take(&self, runtime: &Runtime, metrics: &Metrics) -> Result<Instance, ComponentError> {
         {

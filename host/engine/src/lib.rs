@@ -67,7 +67,7 @@ pub use rehearsal::{
     ShadowStatus, Trace, Why, contents, replay,
 };
 pub use step::input::Kind;
-pub use succession::{GenerationInfo, GenerationState};
+pub use succession::{GenerationChange, GenerationInfo, GenerationState};
 pub use tables::{
     BrokenTable, Conflict, Problems, RowSink, Table, TableBuilder, TableGauges, TableOutcome, TableProblem,
     TableReport, TableSource,

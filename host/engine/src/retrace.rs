@@ -8,8 +8,9 @@ use crate::fault::Fault;
 use crate::rehearsal::{Capture, Ended, Keeper, Trace};
 use crate::runner::{Occasion, Shared};
 use crate::step::current::Step;
+use crate::step::input::Returned;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// A failed step that has run once more.
 pub(crate) struct Retraced {
@@ -36,10 +37,17 @@ impl Shared {
         let called = input.call(&instance.plugin, &mut instance.store, timer.as_ref());
         let took = started.elapsed();
         let mut step = instance.store.data_mut().step.take()?;
+        let again = match called {
+            Err(_) => true,
+            Ok(Returned::Forward(to)) if step.stage.is_empty() => {
+                input.forwarded(to, step.now, Duration::ZERO).is_none()
+            }
+            Ok(returned) => returned.breach(&step.stage).is_some(),
+        };
         let capture = step.captured()?;
         let (partition, timer) = (step.live().map(|live| &live.key), timer.as_ref());
         let (now, epoch, end) = (step.now, self.epoch(), Err(fault.in_trace()));
         capture.end(Ended { number, partition, input, timer, now, took, epoch, end }, generation);
-        Some(Retraced { trace: keeper.take()?, again: called.is_err() })
+        Some(Retraced { trace: keeper.take()?, again })
     }
 }

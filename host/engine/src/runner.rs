@@ -160,9 +160,13 @@ impl Shared {
         };
         match (called, step) {
             (Ok(returned), Some(mut step)) => {
-                captured(&mut step, Ok(&returned));
+                let breach = returned.breach(&step.stage);
+                captured(&mut step, breach.as_ref().map_or(Ok(&returned), |fault| Err(fault.in_trace())));
                 generation.give(instance);
-                self.commit(&occasion, attempt, returned, step, spent + took)
+                match breach {
+                    Some(fault) => Err(self.failed(&occasion, &fault, Some(step))),
+                    None => self.commit(&occasion, attempt, returned, step, spent + took),
+                }
             }
             (called, mut step) => {
                 let memory = instance.store.data().memory.refused;
@@ -236,7 +240,11 @@ impl Shared {
         let place = fault.place();
         tracing::error!(step = number, kind = input.kind().name(), partition, place, error = %fault, "a step failed");
         let now = self.clock.now_ms();
-        if fault.cause != Cause::Store {
+        // What has failed under the former generation, and is tried again, says nothing of this one.
+        let tried_again = matches!(input.kind(), Kind::Timer | Kind::Post | Kind::Recovery);
+        let inherited = tried_again
+            && input.partition().is_some_and(|key| !self.background.note_failing(key, generation.number));
+        if fault.cause != Cause::Store && !inherited {
             self.succession.note_failure(generation.number, now);
         }
         let noted = failures::Occasion {
@@ -267,18 +275,6 @@ impl Shared {
         spent: Duration,
     ) -> Result<Option<Arc<Input>>, Failed> {
         let input = occasion.input;
-        let idle = match &returned {
-            Returned::Answer(Answer::Pass) => Some("passes a request"),
-            Returned::Forward(_) => Some("forwards a request"),
-            Returned::Inspected(_) => Some("answers a question"),
-            _ => None,
-        };
-        if let Some(what) = idle
-            && !step.stage.is_empty()
-        {
-            let fault = Fault::new(Cause::Verdict, format_args!("the component {what} and stages effects"));
-            return Err(self.failed(occasion, &fault, Some(step)));
-        }
         let mut effects = Effects::default();
         match returned {
             Returned::Forward(to) => match input.forwarded(to, step.now, spent) {

@@ -62,6 +62,26 @@ pub enum GenerationState {
     },
 }
 
+/// How another generation has come into force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GenerationChange {
+    /// Another component was swapped in, or other identity rules were.
+    Swapped,
+    /// The engine was told to go back.
+    RolledBack {
+        /// What it went back from.
+        from: GenerationInfo,
+    },
+    /// The engine went back by itself.
+    Withdrawn {
+        /// What it went back from, and why.
+        from: GenerationInfo,
+    },
+}
+
+/// Whom to tell of it.
+pub(crate) type Told = dyn Fn(&GenerationChange) + Send + Sync;
+
 impl GenerationInfo {
     fn of(generation: &Generation, state: GenerationState) -> GenerationInfo {
         GenerationInfo {
@@ -69,7 +89,7 @@ impl GenerationInfo {
             name: generation.description.name.clone(),
             version: generation.description.version.clone(),
             digest: generation.digest,
-            identity_rules: generation.rules.as_ref().map(|rules| rules.digest),
+            identity_rules: generation.rules_digest(),
             state,
         }
     }
@@ -84,7 +104,7 @@ pub(crate) struct Succession {
     lineage: Mutex<Lineage>,
     alarm: Condvar,
     /// Whom to tell that another generation is in force.
-    told: Mutex<Option<Arc<dyn Fn() + Send + Sync>>>,
+    told: Mutex<Option<Arc<Told>>>,
 }
 
 #[derive(Default)]
@@ -113,7 +133,7 @@ impl Succession {
     }
 
     /// See [`Engine::on_change`](crate::Engine::on_change).
-    pub fn on_change(&self, told: Arc<dyn Fn() + Send + Sync>) {
+    pub fn on_change(&self, told: Arc<Told>) {
         *self.told.lock() = Some(told);
     }
 
@@ -130,8 +150,8 @@ impl Shared {
         Compiled::new(&self.runtime, &self.config, component)
     }
 
-    /// Makes a component ready to follow the current one, with its tables.
-    fn prepare(&self, compiled: &Compiled) -> Result<Generation, ComponentError> {
+    /// Makes a component ready to follow the current one, with its tables, of which the reports tell.
+    fn prepare(&self, compiled: &Compiled) -> Result<(Generation, Vec<TableReport>), ComponentError> {
         let stored = schemas::read(&*self.storage)?;
         let current = self.current.load_full();
         let had = &current.description.tables;
@@ -144,14 +164,14 @@ impl Shared {
             rules: current.rules.clone(),
         };
         let generation = Generation::prepare(&self.runtime, &self.config, compiled, &fit)?;
-        self.fill(&generation, &current)?;
-        Ok(generation)
+        let reports = self.fill(&generation, &current)?;
+        Ok((generation, reports))
     }
 
     /// Makes a component ready as if it were to follow the current one now.
     pub fn prepare_beside(&self, compiled: &Compiled) -> Result<Generation, ComponentError> {
         let _one_at_a_time = self.succession.changing.lock();
-        self.prepare(compiled)
+        Ok(self.prepare(compiled)?.0)
     }
 
     /// See [`Engine::check`](crate::Engine::check).
@@ -162,15 +182,22 @@ impl Shared {
     /// See [`Engine::swap`](crate::Engine::swap).
     pub fn swap(&self, component: &[u8]) -> Result<Description, ComponentError> {
         let compiled = self.compile(component)?;
-        self.swap_compiled(&compiled)
+        self.swap_compiled(&compiled, true)
     }
 
-    /// Puts a compiled component in force.
-    pub fn swap_compiled(&self, compiled: &Compiled) -> Result<Description, ComponentError> {
+    /// See [`Engine::resume`](crate::Engine::resume).
+    pub fn resume(&self, component: &[u8]) -> Result<Description, ComponentError> {
+        let compiled = self.compile(component)?;
+        self.swap_compiled(&compiled, false)
+    }
+
+    /// Puts a compiled component in force, on trial if there are any.
+    pub fn swap_compiled(&self, compiled: &Compiled, on_trial: bool) -> Result<Description, ComponentError> {
         let _one_at_a_time = self.succession.changing.lock();
-        let generation = self.prepare(compiled)?;
+        let (generation, tables) = self.prepare(compiled)?;
         let description = generation.description.clone();
         let running = self.current.load_full();
+        let once_more = generation.is_like(&running);
         generation.warm(&self.runtime, &running);
         schemas::note(&*self.storage, &description)?;
         if !running.description.reads_schemas.contains(&description.writes_schema) {
@@ -182,10 +209,13 @@ impl Shared {
         }
         tracing::info!(name = description.name, version = description.version,
             digest = %generation.digest, "component swapped");
-        self.put_in_force(generation, |trial, rule, number, former, now| {
+        self.put_in_force(generation, &tables, |trial, rule, number, former, now| {
+            if once_more {
+                return trial.map(|trial| trial.pass_on(number));
+            }
             // One that is on trial itself has not shown yet that it is worth going back to.
             let former = trial.filter(|trial| now < trial.until).map_or(former, |trial| trial.former);
-            rule.map(|rule| Trial::begin(number, former, rule, now))
+            rule.filter(|_| on_trial).map(|rule| Trial::begin(number, former, rule, now))
         });
         Ok(description)
     }
@@ -195,7 +225,7 @@ impl Shared {
         let _one_at_a_time = self.succession.changing.lock();
         let current = self.current.load_full();
         let digest = rules.map(Digest::of);
-        if digest == current.rules.as_ref().map(|rules| rules.digest) {
+        if digest == current.rules_digest() {
             return Ok(digest);
         }
         let rules = match rules {
@@ -203,35 +233,44 @@ impl Shared {
             None => None,
         };
         let generation = current.with_rules(&self.runtime, rules)?;
-        self.fill(&generation, &current)?;
+        let tables = self.fill(&generation, &current)?;
         generation.warm(&self.runtime, &current);
         match &digest {
             Some(digest) => tracing::info!(%digest, "identity rules swapped"),
             None => tracing::info!("identity rules taken away"),
         }
         // The component is the same, and so is its trial.
-        self.put_in_force(generation, |trial, _, number, _, _| trial.map(|trial| trial.pass_on(number)));
+        self.put_in_force(generation, &tables, |trial, _, number, _, _| {
+            trial.map(|trial| trial.pass_on(number))
+        });
         Ok(digest)
     }
 
-    /// Has a generation follow the current one. `trial` makes its trial: of the one under way, the rule,
+    /// Has a generation follow the current one, with these reports of its tables. `trial` makes its trial: of the one under way, the rule,
     /// its number, the current generation and the time.
     fn put_in_force(
         &self,
         mut generation: Generation,
+        tables: &[TableReport],
         trial: impl FnOnce(Option<Trial>, Option<RollBack>, u64, Arc<Generation>, u64) -> Option<Trial>,
     ) {
         let mut lineage = self.succession.lineage.lock();
         lineage.count += 1;
         generation.number = lineage.count;
         let number = generation.number;
+        let once_more = generation.is_like(&self.current.load());
         let former = self.current.swap(Arc::new(generation));
         let rule = self.config.roll_back.clone();
         let now = self.clock.now_ms();
         lineage.trial = trial(lineage.trial.take(), rule, number, former.clone(), now);
-        lineage.previous = Some(former.clone());
+        if !once_more {
+            lineage.previous = Some(former.clone());
+        }
         drop(lineage);
-        self.changed(&former);
+        // Whoever waits for a trial to begin has to see its end, too.
+        self.succession.alarm.notify_one();
+        self.ledger.note(tables, now);
+        self.changed(&former, &GenerationChange::Swapped);
     }
 
     /// See [`Engine::roll_back`](crate::Engine::roll_back).
@@ -248,7 +287,8 @@ impl Shared {
         let replaced = self.current.swap(earlier);
         lineage.previous = Some(replaced.clone());
         drop(lineage);
-        self.changed(&replaced);
+        let from = GenerationInfo::of(&replaced, GenerationState::Previous);
+        self.changed(&replaced, &GenerationChange::RolledBack { from });
         Ok(Some(description))
     }
 
@@ -286,7 +326,7 @@ impl Shared {
                 None => return,
             }
         };
-        let (former, why) = (trial.former.clone(), trial.verdict());
+        let (former, why) = (self.with_current_rules(&trial.former), trial.verdict());
         if let Err(error) = self.make_ready(&former) {
             self.metrics.roll_backs_refused.add(1);
             tracing::error!(generation = number, why, %error,
@@ -300,11 +340,32 @@ impl Shared {
         lineage.previous = None;
         lineage.withdrawn.truncate(WITHDRAWN - 1);
         let state = GenerationState::Withdrawn { at: self.clock.now_ms(), why: why.clone() };
-        lineage.withdrawn.push_front(GenerationInfo::of(&bad, state));
+        let from = GenerationInfo::of(&bad, state);
+        lineage.withdrawn.push_front(from.clone());
         drop(lineage);
         tracing::error!(generation = number, version = bad.description.version, digest = %bad.digest,
             why, back_to = former.number, "a component has lost its trial: went back to the one before");
-        self.changed(&bad);
+        self.changed(&bad, &GenerationChange::Withdrawn { from });
+    }
+
+    /// A generation that ran before, with the identity rules of the current one: they are the site's, and do not
+    /// go with a component.
+    fn with_current_rules(&self, earlier: &Arc<Generation>) -> Arc<Generation> {
+        let current = self.current.load_full();
+        if earlier.rules_digest() == current.rules_digest() {
+            return earlier.clone();
+        }
+        let renewed = earlier.with_rules(&self.runtime, current.rules.clone()).and_then(|mut generation| {
+            self.fill(&generation, &current)?;
+            let mut lineage = self.succession.lineage.lock();
+            lineage.count += 1;
+            generation.number = lineage.count;
+            Ok(Arc::new(generation))
+        });
+        renewed.unwrap_or_else(|error| {
+            tracing::warn!(%error, "the component before does not go with the identity rules: it has those of then");
+            earlier.clone()
+        })
     }
 
     /// Makes sure that the store can be read by a generation that ran before, and brings its tables up to
@@ -314,6 +375,7 @@ impl Shared {
         schemas::note(&*self.storage, &earlier.description)?;
         let (own, others) = (earlier.tables.load_full(), self.current.load().tables.load_full());
         let renewal = self.renew(earlier, &Former { own: &own, others: &others }, &|_| true);
+        self.ledger.note(&renewal.reports, self.clock.now_ms());
         for report in &renewal.reports {
             if let TableOutcome::Kept(problems) = &report.outcome {
                 tracing::warn!(table = report.table, %problems, "a table stays as it was before the swap");
@@ -327,14 +389,15 @@ impl Shared {
 
     /// Another generation is in force than this one: it gives its memory back, and what had failed under
     /// it is tried again at once.
-    fn changed(&self, replaced: &Generation) {
+    fn changed(&self, replaced: &Generation, change: &GenerationChange) {
         replaced.rest();
-        self.renew_shadow();
         self.background.hasten();
         let told = self.succession.told.lock().clone();
         if let Some(told) = told {
-            told();
+            told(change);
         }
+        // It may take long, and nobody waits for the shadow.
+        self.renew_shadow();
     }
 
     /// See [`Engine::reload_some_tables`](crate::Engine::reload_some_tables).
@@ -344,25 +407,28 @@ impl Shared {
         let own = generation.tables.load_full();
         let former = Former { own: &own, others: &Tables::default() };
         let renewal = self.renew(&generation, &former, wanted);
+        self.ledger.note(&renewal.reports, self.clock.now_ms());
         generation.tables.store(Arc::new(renewal.tables));
         self.renew_shadow();
         renewal.reports
     }
 
-    /// Gives a new generation, which is to follow the current one, its tables.
-    pub fn fill(&self, generation: &Generation, current: &Generation) -> Result<(), ComponentError> {
+    /// Gives a generation that is not in force its tables, and tells of them.
+    pub fn fill(
+        &self,
+        generation: &Generation,
+        current: &Generation,
+    ) -> Result<Vec<TableReport>, ComponentError> {
         let others = current.tables.load_full();
         let former = Former { own: &Tables::default(), others: &others };
         let renewal = self.renew(generation, &former, &|_| true).complete()?;
         generation.tables.store(Arc::new(renewal.tables));
-        Ok(())
+        Ok(renewal.reports)
     }
 
     /// Makes tables for a generation, not in force yet.
     fn renew(&self, generation: &Generation, former: &Former<'_>, wanted: &dyn Fn(&str) -> bool) -> Renewal {
-        let renewal = Renewal::new(&self.runtime, generation, &self.sources, former, wanted);
-        self.ledger.note(&renewal.reports, self.clock.now_ms());
-        renewal
+        Renewal::new(&self.runtime, generation, &self.sources, former, wanted)
     }
 
     /// Those that are kept or remembered, the running one first.

@@ -12,8 +12,8 @@ use tokio::net::TcpStream;
 
 /// Time for one call; a swap compiles.
 const TIME: Duration = Duration::from_secs(120);
-/// Largest answer, in bytes.
-const LARGEST_ANSWER: usize = 16 << 20;
+/// Largest answer, in bytes; the recording of a failed step is half as large at most.
+const LARGEST_ANSWER: usize = 64 << 20;
 
 /// Why a call had no answer.
 #[derive(Debug, Error)]

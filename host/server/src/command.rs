@@ -180,6 +180,8 @@ pub enum Shown {
     Health,
     /// The generations of the component that are kept.
     Generations,
+    /// Components that are not taken from the watched folder, and why.
+    Withheld,
     /// Steps that failed lately, and why.
     Failures,
     /// All metrics.
@@ -202,6 +204,7 @@ impl Shown {
         match self {
             Self::Health => "/health",
             Self::Generations => "/generations",
+            Self::Withheld => "/withheld",
             Self::Failures => "/failures",
             Self::Metrics => "/metrics",
             Self::Identity => "/identity",

@@ -18,3 +18,4 @@ pub mod replaying;
 pub mod run;
 pub mod server;
 pub mod signals;
+pub mod withheld_report;

@@ -8,10 +8,10 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::admin::query::append;
-use crate::admin::{Candidate, Failure, Generation, Reload, Reloaded};
+use crate::admin::{Candidate, Failure, Generation, Reload, Reloaded, Withheld};
 use crate::client::{self, Call};
 use crate::command::{Show, Shown};
-use crate::{failure_report, readable};
+use crate::{failure_report, readable, withheld_report};
 
 /// Presentities asked for at once.
 const PAGE: usize = 500;
@@ -55,7 +55,11 @@ pub async fn failure(id: u64, output: &Path, admin: &str, say: &mut Say<'_>) -> 
     let told = |error: std::io::Error| format!("{}: {error}", output.display());
     let options = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(output);
     options.and_then(|mut file| file.write_all(&body)).map_err(told)?;
-    say(&format!("{}: {} bytes; it holds personal data\n", output.display(), body.len()));
+    say(&format!(
+        "{}: {} bytes; it holds personal data, and passwords of sources outside\n",
+        output.display(),
+        body.len()
+    ));
     Ok(())
 }
 
@@ -126,6 +130,11 @@ pub async fn show(show: &Show, say: &mut Say<'_>) -> Result<(), String> {
     if show.what == Shown::Failures && !show.json {
         let failures: Vec<Failure> = parsed(&show.admin, &answer)?;
         say(&failure_report::text(&failures));
+        return Ok(());
+    }
+    if show.what == Shown::Withheld && !show.json {
+        let withheld: Vec<Withheld> = parsed(&show.admin, &answer)?;
+        say(&withheld_report::text(&withheld));
         return Ok(());
     }
     if show.what.is_answer() && !show.json {

@@ -1,5 +1,6 @@
 //! What the command line asks of a running server about recordings and shadows.
 
+use std::fs::File;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::time::Duration;
@@ -46,7 +47,23 @@ pub async fn record(wish: &Record, say: &mut Say<'_>) -> Result<(), String> {
             return Err(problem);
         }
     };
-    say(&format!("recording into {}; it holds personal data\n", wish.output.display()));
+    say(&format!(
+        "recording into {}; it holds personal data, and passwords of sources outside\n",
+        wish.output.display()
+    ));
+    let done = fetch(wish, id, &mut file).await;
+    if done.is_err() {
+        // Nobody fetches it any more. The server may be gone, too, or notice by itself.
+        let _ = asked(&wish.admin, &format!("/record/stop?id={id}"), Call::Post).await;
+    }
+    // What is there can be replayed in either case.
+    let there = replaying::summary(&wish.output).map(|summary| say(&summary));
+    done.and(there)
+}
+
+/// Fetches a recording to its end.
+async fn fetch(wish: &Record, id: u64, file: &mut File) -> Result<(), String> {
+    let told = |error: std::io::Error| format!("{}: {error}", wish.output.display());
     let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
     let mut stopping = false;
     loop {
@@ -54,7 +71,7 @@ pub async fn record(wish: &Record, say: &mut Say<'_>) -> Result<(), String> {
         let (status, body) =
             client::call(&wish.admin, &target, Call::Post).await.map_err(|error| error.to_string())?;
         match status {
-            StatusCode::NO_CONTENT => break,
+            StatusCode::NO_CONTENT => return Ok(()),
             StatusCode::OK => file.write_all(&body).map_err(told)?,
             status => return Err(refused(&wish.admin, status, &body)),
         }
@@ -73,8 +90,6 @@ pub async fn record(wish: &Record, say: &mut Say<'_>) -> Result<(), String> {
             }
         }
     }
-    say(&replaying::summary(&wish.output)?);
-    Ok(())
 }
 
 /// Begins, tells or ends a shadow.

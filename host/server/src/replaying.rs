@@ -5,7 +5,7 @@ use std::io::BufReader;
 use std::path::Path;
 
 use rollcall_engine::{Contents, Ending, Recording, Replay, ReplayOptions, Why, contents, replay};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::command::Replay as Wish;
 use crate::configuration::Configuration;
@@ -110,7 +110,24 @@ fn listed(contents: &Contents) -> String {
             Why::Stopped => "ended with the server\n",
         });
     }
+    if contents.components.iter().any(|component| holds_password(&component.configuration)) {
+        text.push_str(
+            "it holds passwords of sources outside: keep it to yourself, and delete it when you are done\n",
+        );
+    }
     text + &ending(contents.ending.as_ref())
+}
+
+/// Whether a configuration has a password in it.
+fn holds_password(configuration: &str) -> bool {
+    fn is_in(value: &Value) -> bool {
+        match value {
+            Value::Object(members) => members.iter().any(|(name, value)| name == "password" || is_in(value)),
+            Value::Array(values) => values.iter().any(is_in),
+            _ => false,
+        }
+    }
+    serde_json::from_str(configuration).is_ok_and(|value| is_in(&value))
 }
 
 fn listed_json(contents: &Contents) -> String {
@@ -128,6 +145,7 @@ fn listed_json(contents: &Contents) -> String {
         "partitions": contents.partitions,
         "complete": contents.ending.is_some(),
         "left_out": left_out,
+        "passwords": contents.components.iter().any(|component| holds_password(&component.configuration)),
     });
     format!("{listed}\n")
 }

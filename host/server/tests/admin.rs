@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use rollcall_server::admin::rehearsal::{Piece, RecordWish, Rehearsal, Shadow};
 use rollcall_server::admin::{
     Admin, Candidate, Control, Failure, Generation, Health, Reload, Reloaded, State, TableReload, Unanswered,
-    start,
+    Withheld, WithheldFor, start,
 };
 use rollcall_server::client::{self, Call};
 use rollcall_server::command::{Show, Shown};
@@ -95,6 +95,11 @@ impl Control for Fake {
             return Err(vec!["the file is empty".into(), "and short".into()]);
         }
         Ok(candidate())
+    }
+
+    fn withheld(&self) -> Vec<Withheld> {
+        let (digest, what, why) = ("00".to_owned(), "test 1.0.7".to_owned(), "5 steps failed".to_owned());
+        vec![Withheld { digest, what, withheld: WithheldFor::Withdrawn, at: 1, why }]
     }
 
     fn failures(&self) -> Vec<Failure> {
@@ -489,6 +494,11 @@ async fn the_command_line_shows_answers_for_people_and_for_programs() {
     assert_eq!(shown(&show(&server, Shown::Sources, None)).await.0, "asked: source\nuri: \n");
     let (said, ended) = shown(&show(&server, Shown::Presentity, Some("refused"))).await;
     assert!(said.is_empty() && ended.unwrap_err().ends_with("refused (400 Bad Request):\nno URI"));
+    let (said, _) = shown(&show(&server, Shown::Withheld, None)).await;
+    assert!(
+        said.starts_with("test 1.0.7 was withdrawn Thu, 01 Jan 1970 00:00:00 GMT: 5 steps failed\n"),
+        "{said}"
+    );
     assert_eq!(
         shown(&show(&server, Shown::Health, None)).await.0,
         "{\"ok\":true,\"uptime\":3,\"generation\":1}\n"

@@ -11,7 +11,7 @@ use crate::message::{Document, Failure, Header, Outcome, Peer, Request, Response
 use crate::metrics::Metrics;
 use crate::step::current::Step;
 use crate::step::imports::StepError;
-use crate::step::input::{Hop, Input};
+use crate::step::input::{Hop, Input, Returned};
 use parking_lot::Mutex;
 use rollcall_storage::{InvalidPartition, PartitionKey, Timer};
 use std::collections::BTreeSet;
@@ -68,8 +68,11 @@ pub(crate) fn rerun(
     let called = input.call(&instance.plugin, &mut instance.store, timer.as_ref());
     let took = started.elapsed();
     let step = instance.store.data_mut().step.take().and_then(Step::finish_again);
+    let breach = |returned: &Returned| step.as_ref().and_then(|(_, stage)| returned.breach(stage));
     let end = match &called {
-        Ok(returned) => End::of(returned),
+        Ok(returned) => {
+            breach(returned).map_or_else(|| End::of(returned), |fault| End::Failed(fault.in_trace()))
+        }
         Err(error) => {
             End::Failed(crate::fault::Fault::of_call(error, instance.store.data().memory.refused).in_trace())
         }
@@ -84,7 +87,7 @@ pub(crate) fn rerun(
         return Ok(nowhere(Fault { kind: FaultKind::Trap, text: StepError::NoStep.to_string() }));
     };
     let partition = recorded.entered().map(|partition| partition.as_str().to_owned());
-    let effects = if called.is_ok() { Effects::of(&stage) } else { Effects::default() };
+    let effects = if !matches!(end, End::Failed(_)) { Effects::of(&stage) } else { Effects::default() };
     Ok(Rerun { partition, effects, end, new_reads: recorded.new_reads(), took })
 }
 

@@ -141,7 +141,7 @@ impl Shadow {
     /// Tables have been reloaded, or another generation is in force.
     fn renew(&self, shared: &Shared) {
         match shared.fill(&self.generation, &shared.current.load()) {
-            Ok(()) => self.own.store(Arc::new(own(&self.generation, &shared.current.load()))),
+            Ok(_) => self.own.store(Arc::new(own(&self.generation, &shared.current.load()))),
             Err(error) => tracing::warn!(%error, "the tables of the shadow stay as they were"),
         }
     }
@@ -164,7 +164,8 @@ impl Shadow {
         let metrics = Metrics::new();
         let mut kinds: Option<(u64, RecordKinds)> = None;
         let mut meter = Meter::new();
-        while !self.ended.load(Ordering::Acquire) {
+        // The engine may be gone without having ended it.
+        while !self.ended.load(Ordering::Acquire) && shared.strong_count() > 0 {
             let Some((trace, generation)) = steps.next(LOOK) else { continue };
             let Some(shared) = shared.upgrade() else { return };
             if kinds.as_ref().is_none_or(|(number, _)| *number != generation.number) {
@@ -290,7 +291,7 @@ impl Shared {
     pub fn promote(&self) -> Result<Description, PromoteError> {
         let _one_at_a_time = self.shadow.changing.lock();
         let shadow = self.shadow.shadow.lock().clone().ok_or(PromoteError::NoShadow)?;
-        let description = self.swap_compiled(&shadow.compiled)?;
+        let description = self.swap_compiled(&shadow.compiled, true)?;
         *self.shadow.shadow.lock() = None;
         shadow.end(self);
         Ok(description)

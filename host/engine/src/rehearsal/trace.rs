@@ -240,7 +240,41 @@ impl Trace {
         let sends = sends.map(|send| EACH + send.request.headers.len() + send.request.body.len());
         let posts = self.effects.posts.iter().map(|(to, payload)| EACH + to.len() + payload.len());
         let parts = reads.chain(pages).chain(writes).chain(sends).chain(posts);
-        size_of::<Trace>() + call + parts.sum::<usize>()
+        size_of::<Trace>() + call + self.small() + parts.sum::<usize>()
+    }
+
+    /// What is mostly small, but need not be.
+    fn small(&self) -> usize {
+        let headers = match &self.call {
+            Call::Request { request } | Call::Forwarded { request, .. } => request.headers.len(),
+            Call::Response { response, .. } => response.headers.len(),
+            _ => 0,
+        };
+        let value = |value: &Option<Blob>| value.as_ref().map_or(0, |value| value.len());
+        let lookups = self.reads.lookups.values().flatten();
+        let lookups = lookups.map(|(key, found)| EACH + key.len() + value(found));
+        let identities = self.reads.identities.iter().map(|(question, answer)| {
+            let (Question::Normalize { uri: one, normalized: other }
+            | Question::Fundamental { identity: one, mapped: other }) = question;
+            let (Ok(said) | Err(Refusal::Refused(said) | Refusal::Broken(said))) = answer;
+            EACH + one.len() + other.len() + said.len()
+        });
+        let asked = self.reads.timers.keys().map(|name| EACH + name.len());
+        let set = self.effects.timers.iter();
+        let set = set.map(|(name, set)| EACH + name.len() + set.as_ref().map_or(0, |(_, text)| text.len()));
+        let figures = self.effects.figures.iter().map(|figure| {
+            EACH + figure.name.len()
+                + figure.labels.iter().map(|(name, at)| name.len() + at.len()).sum::<usize>()
+        });
+        let end = match &self.end {
+            End::Reply(reply) => reply.reason.len() + reply.headers.len() + reply.body.len(),
+            End::Forward { partition, payload } => partition.len() + payload.len(),
+            End::Inspected(Ok(said) | Err(said)) | End::Document(Err(said)) => said.len(),
+            End::Failed(fault) => fault.text.len(),
+            End::Pass | End::Document(Ok(())) | End::Done => 0,
+        };
+        let parts = lookups.chain(identities).chain(asked).chain(set).chain(figures);
+        headers * size_of::<(Part, Part)>() + self.reads.random.len() + end + parts.sum::<usize>()
     }
 }
 
@@ -251,5 +285,70 @@ impl Message {
     /// A part of the message; nothing if there is no such part.
     pub fn part(&self, (start, end): Part) -> &[u8] {
         self.bytes.get(start as usize..end as usize).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A change of a trace, with its name.
+    type Named<'a> = (&'a str, &'a dyn Fn(&mut Trace));
+
+    /// What waits for a recording is bounded by this size, so nothing may hide from it.
+    #[test]
+    fn the_size_has_everything_that_can_be_large() {
+        let nothing = Trace {
+            number: 1,
+            component: [0; 32],
+            partition: None,
+            now: 1,
+            took: 1,
+            call: Call::Recovery,
+            reads: Reads::default(),
+            effects: Effects::default(),
+            end: End::Done,
+        };
+        let large = || vec![b'x'; 100_000];
+        let text = || "x".repeat(100_000);
+        let with = |change: &dyn Fn(&mut Trace)| {
+            let mut trace = nothing.clone();
+            change(&mut trace);
+            trace.size() - nothing.size()
+        };
+        let reply = || Reply {
+            status: 200,
+            reason: String::new(),
+            headers: large(),
+            body: large(),
+            to_tag: None,
+            contact: None,
+        };
+        let changes: [Named<'_>; 9] = [
+            ("drawn", &|trace| trace.reads.random = large()),
+            ("looked up", &|trace| {
+                let found = (large().into(), Some(large().into()));
+                trace.reads.lookups.insert("t".into(), [found].into());
+            }),
+            ("asked of the rules", &|trace| {
+                let question = Question::Normalize { uri: String::new(), normalized: String::new() };
+                trace.reads.identities.insert(question, Ok(text()));
+            }),
+            ("timers asked for", &|trace| {
+                trace.reads.timers.insert(large().into(), true);
+            }),
+            ("timers set", &|trace| {
+                trace.effects.timers.insert(b"t".as_slice().into(), Some((1, large().into())));
+            }),
+            ("reply", &|trace| trace.end = End::Reply(reply())),
+            ("forward", &|trace| {
+                trace.end = End::Forward { partition: "p".into(), payload: large().into() };
+            }),
+            ("answer", &|trace| trace.end = End::Inspected(Ok(text()))),
+            ("refusal", &|trace| trace.end = End::Document(Err(text()))),
+        ];
+        for (what, change) in changes {
+            assert!(with(change) >= 100_000, "{what}");
+        }
     }
 }

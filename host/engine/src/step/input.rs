@@ -3,11 +3,12 @@
 use crate::bindings::Plugin;
 use crate::bindings::exports::rollcall::plugin::handler as wit;
 use crate::bindings::rollcall::plugin::types;
+use crate::fault::{Cause, Fault};
 use crate::inspection::InspectDone;
 use crate::limits::StepLimits;
 use crate::message::{Answer, Document, Failure, Outcome, Peer, Request};
 use crate::step::imports::{StepError, StepState};
-use crate::step::stage::LimitError;
+use crate::step::stage::{LimitError, Stage};
 use crate::step::wellformed;
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -104,6 +105,20 @@ pub(crate) enum Returned {
     Inspected(Result<String, String>),
     Document(Result<(), String>),
     Nothing,
+}
+
+impl Returned {
+    /// Why this cannot be honoured together with what the step has staged, if it cannot.
+    pub(crate) fn breach(&self, stage: &Stage) -> Option<Fault> {
+        let what = match self {
+            Returned::Answer(Answer::Pass) => "passes a request",
+            Returned::Forward(_) => "forwards a request",
+            Returned::Inspected(_) => "answers a question",
+            _ => return None,
+        };
+        let message = format_args!("the component {what} and stages effects");
+        (!stage.is_empty()).then(|| Fault::new(Cause::Verdict, message))
+    }
 }
 
 /// Where a component wants a request to go on.

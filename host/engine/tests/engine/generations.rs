@@ -39,9 +39,8 @@ fn going_back_is_refused_once_the_store_may_hold_newer_records() {
     }
     assert_eq!(host.engine.description().version, "2.0.0");
     let same = with_text("told to", "TOLD TO");
-    host.engine.swap(&Edition::Second.component()).unwrap();
     assert!(matches!(host.engine.swap(&same), Err(ComponentError::Schema { .. })));
-    assert_eq!(host.engine.roll_back().unwrap().unwrap().version, "2.0.0");
+    assert_eq!(host.engine.description().version, "2.0.0");
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! A site's own identity rules: called within steps and while tables are built, and contained.
 
 use crate::host::{Host, quiet};
-use rollcall_engine::{Answer, ComponentError, EngineConfig, HostClock, RowSink, StartError, TableSource};
+use rollcall_engine::{
+    Answer, ComponentError, EngineConfig, HostClock, RollBack, RowSink, StartError, TableSource,
+};
 use rollcall_storage::Memory;
 use rollcall_test_guests::{EXAMPLE_RULES, GUEST, IDENTITY_RULES, replaced, with_text};
 use std::io;
@@ -247,6 +249,23 @@ fn tables_are_built_with_the_rules_and_anew_with_new_ones() {
     host.engine.roll_back().unwrap().unwrap();
     assert_eq!(look(&host), "mapped by two\nplain\nnow by two");
     assert_eq!(host.engine.metrics().instances.get(), 0, "every generation has one from the start");
+}
+
+/// Rules that have come while a component was on trial stay when the engine goes back from it.
+#[test]
+fn a_component_that_is_withdrawn_does_not_take_new_rules_with_it() {
+    let mut config = config(IDENTITY_RULES);
+    config.roll_back = Some(RollBack { failures: 2, ..RollBack::default() });
+    let host = with_table(config, "a~edition").unwrap();
+    let first = host.engine.digest();
+    host.engine.swap(&with_text("told to", "TOLD TO")).unwrap();
+    let second = host.engine.swap_identity_rules(Some(&edition_two())).unwrap();
+    for _ in 0..2 {
+        assert_eq!(host.run("traps"), Answer::Failed);
+    }
+    host.wait_until("the roll back", || host.engine.metrics().withdrawals.get() == 1);
+    assert_eq!((host.engine.digest(), host.engine.identity_rules()), (first, second));
+    assert_eq!(host.print("lookup numbers a\nfundamental edition now"), "mapped by two\nnow by two");
 }
 
 #[test]

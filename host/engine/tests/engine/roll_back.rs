@@ -1,11 +1,15 @@
 //! Going back by itself from a component whose steps fail, and what is kept of them.
 
 use crate::host::{Host, quiet};
+use crate::recording::{ALL, recorded};
+use parking_lot::Mutex;
 use rollcall_engine::{
-    Answer, Cause, EngineConfig, GenerationState, Kind, Recording, ReplayOptions, RollBack, replay,
+    Answer, Cause, EngineConfig, GenerationChange, GenerationState, Kind, Recording, ReplayOptions, RollBack,
+    contents, replay,
 };
 use rollcall_storage::Memory;
 use rollcall_test_guests::{Edition, GUEST, with_text};
+use std::sync::Arc;
 use std::time::Duration;
 
 const TRIAL: Duration = Duration::from_secs(300);
@@ -87,6 +91,32 @@ fn what_failed_meanwhile_runs_soon_after() {
     host.wait_for("r", "arrived", "1");
 }
 
+/// What failed under the component before and goes on failing is no reason to go back to that one: otherwise none
+/// could be swapped in any more once as many partitions are stuck as a trial may cost.
+#[test]
+fn what_failed_before_does_not_count_against_the_next_one() {
+    let host = Host::with(trying(3), Memory::new());
+    for partition in ["p", "q", "r"] {
+        host.print(&format!("enter {partition}\ntimer t 1000 traps"));
+        host.print(&format!("enter {partition}x\npost {partition}y traps"));
+    }
+    host.clock.advance(1_000);
+    let failed = || {
+        host.engine.metrics().failed_steps.get(Kind::Timer)
+            + host.engine.metrics().failed_steps.get(Kind::Post)
+    };
+    host.wait_until("the failures", || failed() >= 6);
+    host.engine.swap(&OTHER).unwrap();
+    host.wait_until("the failures", || failed() >= 12);
+    host.settle();
+    assert_eq!(host.engine.metrics().withdrawals.get(), 0);
+    assert_eq!(states(&host)[0], (2, "on trial".to_owned()));
+    for _ in 0..3 {
+        host.run("traps");
+    }
+    goes_back(&host);
+}
+
 #[test]
 fn failures_far_apart_after_the_trial_or_of_the_senders_making_do_not_count() {
     let host = Host::with(trying(3), Memory::new());
@@ -134,6 +164,10 @@ fn nothing_is_on_trial_after_a_start_or_a_roll_back_or_if_it_is_off() {
     assert_eq!(host.run("traps"), Answer::Failed);
     host.settle();
     assert_eq!(states(&host), list(&[(2, "runs"), (1, "Previous")]));
+    host.engine.resume(&fragile()).unwrap();
+    assert_eq!(host.run("enter p"), Answer::Failed);
+    host.settle();
+    assert_eq!(states(&host), list(&[(3, "runs"), (2, "Previous")]), "nor is one that is resumed");
     let off = Host::with(EngineConfig { roll_back: None, ..quiet() }, Memory::new());
     off.engine.swap(&fragile()).unwrap();
     assert_eq!(off.run("enter p"), Answer::Failed);
@@ -143,7 +177,7 @@ fn nothing_is_on_trial_after_a_start_or_a_roll_back_or_if_it_is_off() {
 #[test]
 fn a_component_on_trial_is_nothing_to_go_back_to() {
     let host = Host::with(trying(2), Memory::new());
-    host.engine.swap(&fragile()).unwrap();
+    host.engine.swap(&OTHER).unwrap();
     host.engine.swap(&fragile()).unwrap();
     assert_eq!(states(&host), list(&[(3, "on trial"), (2, "Previous"), (1, "Fallback")]));
     host.run("enter p");
@@ -151,6 +185,56 @@ fn a_component_on_trial_is_nothing_to_go_back_to() {
     goes_back(&host);
     assert_eq!(states(&host)[0], (1, "runs".to_owned()));
     assert_eq!(host.print("memory"), "1");
+}
+
+/// Swapping the running component in once more is no change of component: the way back stays.
+#[test]
+fn the_running_component_once_more_is_nothing_to_go_back_to() {
+    let host = Host::with(trying(2), Memory::new());
+    let first = host.engine.digest();
+    host.engine.swap(GUEST).unwrap();
+    assert_eq!(states(&host), list(&[(2, "runs")]), "there is nothing to go back to");
+    host.engine.swap(&OTHER).unwrap();
+    host.engine.swap(&OTHER).unwrap();
+    assert_eq!(states(&host), list(&[(4, "on trial"), (2, "Previous")]));
+    assert_eq!(host.run("traps"), Answer::Failed);
+    host.engine.roll_back().unwrap().unwrap();
+    assert_eq!(host.engine.digest(), first);
+    // Stood its trial: whoever swaps it in once more does not doubt it.
+    host.engine.swap(&OTHER).unwrap();
+    host.clock.advance(300_000);
+    host.wait_until("the end of the trial", || states(&host)[0].1 == "runs");
+    host.engine.swap(&OTHER).unwrap();
+    for _ in 0..3 {
+        assert_eq!(host.run("traps"), Answer::Failed);
+    }
+    host.settle();
+    assert_eq!(host.engine.metrics().withdrawals.get(), 0);
+    assert_eq!(states(&host), list(&[(6, "runs"), (2, "Previous")]));
+}
+
+/// Whoever embeds the engine is told what each change was.
+#[test]
+fn each_change_is_told_with_what_it_has_replaced() {
+    let host = Host::with(trying(1), Memory::new());
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let tell = told.clone();
+    host.engine.on_change(move |change| {
+        tell.lock().push(match change {
+            GenerationChange::Swapped => "swapped".to_owned(),
+            GenerationChange::RolledBack { from } => format!("back from {}", from.number),
+            GenerationChange::Withdrawn { from } => format!("{} withdrawn: {:?}", from.number, from.state),
+        });
+    });
+    host.engine.swap(&OTHER).unwrap();
+    host.engine.roll_back().unwrap().unwrap();
+    host.engine.roll_back().unwrap().unwrap();
+    host.engine.swap(&fragile()).unwrap();
+    assert_eq!(host.run("enter p"), Answer::Failed);
+    host.wait_until("all of it", || told.lock().len() == 5);
+    let told = told.lock();
+    assert_eq!(told[..4], ["swapped", "back from 2", "back from 1", "swapped"]);
+    assert!(told[4].starts_with("3 withdrawn: Withdrawn { at: ") && told[4].contains("1 steps"), "{told:?}");
 }
 
 #[test]
@@ -204,6 +288,31 @@ fn a_failure_is_kept_with_its_functions_and_counted() {
     assert_eq!(limit.cause, Cause::Limit);
     assert_eq!(limit.message, "a key or name has 1048576 bytes, more than allowed");
     has(limit, "uses_a_giant_key");
+}
+
+/// A verdict that cannot be honoured is a failure for whoever looks at the step later, too: when it runs once
+/// more, in a recording, and for a shadow.
+#[test]
+fn a_verdict_that_cannot_be_honoured_is_a_failure_everywhere() {
+    let host = Host::with(EngineConfig { roll_back: None, ..quiet() }, Memory::new());
+    let script = "enter p\npasses_with_effects";
+    let recording = recorded(&host, &ALL, || assert_eq!(host.run(script), Answer::Failed));
+    let failure = host.engine.failures().remove(0);
+    assert_eq!((failure.cause, failure.recorded, failure.repeats), (Cause::Verdict, true, Some(true)));
+    let step = host.engine.failed_step(failure.id).unwrap();
+    for recording in [&recording[..], &step[..]] {
+        let listed = contents(&mut Recording::open(recording).unwrap()).unwrap();
+        assert_eq!(listed.steps.values().map(|(_, failed, _)| failed).sum::<u64>(), 1);
+        let options = ReplayOptions { component: GUEST, config: quiet(), chosen: None };
+        let report = replay(&mut Recording::open(recording).unwrap(), &options, &mut |_| {}).unwrap().report;
+        assert_eq!((report.steps, report.differ), (1, 0), "{report}");
+    }
+    // The second edition does it where the first one does nothing.
+    host.engine.shadow(&Edition::Second.component(), 1.0).unwrap();
+    host.run("enter p\nnewer passes_with_effects");
+    let status = || host.engine.shadow_status().unwrap().report;
+    host.wait_until("the step of the shadow", || status().steps == 1);
+    assert_eq!((status().differ, status().failed), (1, 1), "{}", status());
 }
 
 #[test]

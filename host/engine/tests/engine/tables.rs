@@ -7,7 +7,7 @@ use rollcall_engine::{
     TableReport,
 };
 use rollcall_storage::Memory;
-use rollcall_test_guests::{Edition, GUEST};
+use rollcall_test_guests::{Edition, GUEST, with_text};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -328,6 +328,29 @@ fn a_swap_builds_its_tables_anew_or_is_refused() {
     numbers.set(&["one=2"]);
     swap().unwrap();
     assert_eq!(host.print("lookup numbers one"), "2");
+}
+
+/// What is tried beside the running component says nothing of the tables in force: neither that they are fresh
+/// nor that a load failed.
+#[test]
+fn tables_of_a_candidate_are_not_those_in_force() {
+    let numbers = Rows::of(&["one=1"]);
+    let tables = sources([("numbers", &numbers)]);
+    let host = Host::start(GUEST, Arc::new(HostClock::new()), quiet(), tables, Memory::new()).unwrap();
+    let account = || {
+        let gauges = &host.engine.gauges().tables[0];
+        (gauges.last_success, gauges.failures)
+    };
+    let (began, _) = account();
+    let other = with_text("told to", "TOLD TO");
+    host.clock.advance(60_000);
+    numbers.set(&["one=I"]);
+    host.engine.check(&other).unwrap();
+    host.engine.shadow(&other, 1.0).unwrap();
+    assert_eq!(account(), (began, 0), "the running component still has the former row");
+    host.engine.swap(&other).unwrap();
+    assert!(account().0 >= began + 60_000);
+    assert_eq!(account().1, 0);
 }
 
 #[test]

@@ -55,6 +55,9 @@ pub trait Control: Send + Sync + 'static {
     /// the server stops.
     fn reload(&self) -> Option<Reload>;
 
+    /// Components that are not taken from the watched folder, the last one noted first.
+    fn withheld(&self) -> Vec<Withheld>;
+
     /// Steps that failed lately, the latest first.
     fn failures(&self) -> Vec<Failure>;
 
@@ -155,6 +158,33 @@ pub struct Candidate {
     pub writes_schema: u32,
     /// Whether the running component reads these, so that one can go back to it.
     pub way_back: bool,
+}
+
+/// A component that is not taken from the watched folder, over restarts, until it is swapped in by name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Withheld {
+    /// Digest of the component's bytes, hexadecimal.
+    pub digest: String,
+    /// Its name and version, as far as they are known; else the file that it came in.
+    pub what: String,
+    /// What has become of it.
+    pub withheld: WithheldFor,
+    /// When, in milliseconds since 1970.
+    pub at: u64,
+    /// Why.
+    pub why: String,
+}
+
+/// Why a component is withheld.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WithheldFor {
+    /// It lost its trial: the server went back from it by itself.
+    Withdrawn,
+    /// An operator went back from it.
+    RolledBack,
+    /// It does not fit. Another configuration or another server makes this void.
+    Refused,
 }
 
 /// Steps of a generation that failed for the same cause in the same place.

@@ -44,6 +44,7 @@ impl Routes {
             (&Method::GET, "/health") => self.health(),
             (&Method::GET, "/metrics") => self.metrics(),
             (&Method::GET, "/generations") => json_reply(StatusCode::OK, &self.control.generations()),
+            (&Method::GET, "/withheld") => json_reply(StatusCode::OK, &self.control.withheld()),
             (&Method::GET, "/failures") => failures::list(&*self.control),
             (&Method::GET, "/failure") => failures::recording(&*self.control, request.uri().query()),
             (&Method::GET, "/identity") => {
@@ -73,7 +74,9 @@ impl Routes {
             }
             (&Method::POST, "/promote") => self.promote().await,
             (&Method::POST, "/clock/advance") => self.advance(request.uri().query()),
-            (_, "/health" | "/metrics" | "/generations" | "/failures" | "/failure") => not_allowed("GET"),
+            (_, "/health" | "/metrics" | "/generations" | "/withheld" | "/failures" | "/failure") => {
+                not_allowed("GET")
+            }
             (_, "/identity" | "/presentity" | "/presentities" | "/source" | "/sources") => not_allowed("GET"),
             (_, "/swap" | "/check" | "/rollback" | "/reload" | "/clock/advance") => not_allowed("POST"),
             (_, "/record" | "/record/next" | "/record/stop" | "/shadow/stop" | "/promote") => {

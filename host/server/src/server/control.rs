@@ -11,8 +11,9 @@ use super::edge::Joint;
 use super::generations;
 use super::rehearsal::Rehearsals;
 use super::reload::Reloader;
+use super::remembered::Remembered;
 use crate::admin::rehearsal::Rehearsal;
-use crate::admin::{Candidate, Control, Failure, Generation, Health, Reload, Unanswered};
+use crate::admin::{Candidate, Control, Failure, Generation, Health, Reload, Unanswered, Withheld};
 use crate::configuration::Configuration;
 use crate::metrics::Metrics;
 
@@ -22,7 +23,8 @@ pub(super) struct ServerControl {
     pub joint: Arc<Joint>,
     pub engine: Arc<Engine>,
     pub reloader: Arc<Reloader>,
-    pub rehearsals: Rehearsals,
+    pub rehearsals: Arc<Rehearsals>,
+    pub remembered: Arc<Remembered>,
     pub clock: Arc<HostClock>,
     pub metrics: Metrics,
 }
@@ -82,6 +84,10 @@ impl Control for ServerControl {
         }
     }
 
+    fn withheld(&self) -> Vec<Withheld> {
+        self.remembered.withheld()
+    }
+
     fn failures(&self) -> Vec<Failure> {
         generations::failures(&self.engine)
     }
@@ -95,7 +101,7 @@ impl Control for ServerControl {
     }
 
     fn rehearsal(&self) -> &dyn Rehearsal {
-        &self.rehearsals
+        &*self.rehearsals
     }
 
     fn inspect(&self, question: &str, argument: &str) -> Result<String, Unanswered> {

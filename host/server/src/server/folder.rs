@@ -1,7 +1,9 @@
 //! Watching a folder for components: what is put there is swapped in.
 //!
-//! The folder says what is to run next, not what runs: files that are taken away change nothing.
+//! The folder says what is to run next, not what runs: files that are taken away change nothing. What is
+//! withheld ([`Remembered`]) is passed over, whenever it was put there.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
@@ -15,7 +17,11 @@ use rollcall_engine::{Clock, Digest, Engine, HostClock};
 use tracing::{info, warn};
 
 use super::component;
+use super::remembered::Remembered;
+use crate::admin::{Withheld, WithheldFor};
 use crate::configuration::Configuration;
+use crate::readable::date;
+use crate::withheld_report::became;
 
 /// Time between two looks, by the server's clock.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -25,6 +31,8 @@ const FILES: usize = 1000;
 const LARGEST: u64 = 64 << 20;
 /// A file that was last changed so long ago is complete at the first look.
 const SETTLED: Duration = Duration::from_secs(2);
+/// Most files that are tried one after the other, until one fits.
+const TRIED: usize = 8;
 
 /// What tells one state of a file from another.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -141,6 +149,7 @@ impl Watch {
         path: &Path,
         configuration: Configuration,
         engine: Arc<Engine>,
+        remembered: Arc<Remembered>,
         clock: &Arc<HostClock>,
     ) -> io::Result<Self> {
         let (asks, asked) = channel();
@@ -148,7 +157,7 @@ impl Watch {
         // The thread may be gone: then nothing is watched any more.
         clock.on_jump(Box::new(move || drop(waker.send(Ask::Look))));
         let folder = Folder { path: path.to_owned(), ..Folder::default() };
-        let mut thread = Thread { folder, configuration, engine, clock: Arc::clone(clock) };
+        let mut thread = Thread { folder, configuration, engine, remembered, clock: Arc::clone(clock) };
         thread.look();
         std::thread::Builder::new().name("components".into()).spawn(move || thread.run(&asked))?;
         Ok(Self { asks })
@@ -165,6 +174,7 @@ struct Thread {
     folder: Folder,
     configuration: Configuration,
     engine: Arc<Engine>,
+    remembered: Arc<Remembered>,
     clock: Arc<HostClock>,
 }
 
@@ -176,6 +186,8 @@ impl Thread {
             let wait = due.saturating_sub(self.clock.now_ms());
             if wait == 0 {
                 self.look();
+                // Not before: the configured component runs until the folder has been looked at.
+                self.remembered.note_standing(&self.engine);
                 due = self.clock.now_ms().saturating_add(interval);
                 continue;
             }
@@ -186,28 +198,52 @@ impl Thread {
         }
     }
 
+    /// Tries what is ready, what was put there last first, until one runs.
     fn look(&mut self) {
-        let mut ready = self.folder.look(SystemTime::now());
-        let Some(last) = ready.pop() else { return };
-        for Ready { file, .. } in ready {
-            info!(file = %file.display(), "passed over for a component that was put there later");
+        let ready = self.folder.look(SystemTime::now());
+        let mut runs = false;
+        for (tried, Ready { file, .. }) in ready.iter().rev().enumerate() {
+            if runs || tried >= TRIED {
+                info!(file = %file.display(), "passed over for a component that was put there later");
+            } else {
+                runs = self.take(file);
+            }
         }
-        self.take(&last.file);
     }
 
-    fn take(&self, file: &Path) {
-        let problems = match read(file) {
-            Ok(component) if Digest::of(&component) == self.engine.digest() => return,
-            Ok(component) => match self.engine.swap(&component) {
-                // The engine tells.
-                Ok(_) => return,
-                Err(error) => component::problems(&self.configuration, error),
-            },
-            Err(error) => vec![error.to_string()],
+    /// True if what is in the file runs now.
+    fn take(&self, file: &Path) -> bool {
+        let component = match read(file) {
+            Ok(component) => component,
+            Err(error) => {
+                warn!(file = %file.display(), problem = %error, "not swapped in");
+                return false;
+            }
         };
-        for problem in problems {
+        let digest = Digest::of(&component);
+        if digest == self.engine.digest() {
+            return true;
+        }
+        if let Some(Withheld { what, withheld, at, why, .. }) = self.remembered.find(digest) {
+            warn!(file = %file.display(), component = what, when = date(at), why,
+                "not taken from the folder: it {}; `rollcall swap` takes it all the same", became(withheld));
+            return false;
+        }
+        // At a start, above all.
+        let stood = self.remembered.has_stood(digest);
+        let taken = if stood { self.engine.resume(&component) } else { self.engine.swap(&component) };
+        // The engine tells of one that it takes.
+        let Err(error) = taken else { return true };
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        let lasting = Remembered::is_lasting(&error);
+        let problems = component::problems(&self.configuration, error);
+        for problem in &problems {
             warn!(file = %file.display(), problem, "not swapped in");
         }
+        if lasting {
+            self.remembered.refused(digest, &name, self.clock.now_ms(), &problems);
+        }
+        false
     }
 }
 
@@ -218,19 +254,34 @@ fn read(file: &Path) -> io::Result<Vec<u8>> {
     fs::read(file)
 }
 
-/// The component of the folder that was put there last, if there is any.
-pub(super) fn last(path: &Path) -> Option<(PathBuf, Vec<u8>)> {
+/// Components of the folder to start on, where the configured one cannot read the store, in the order in which
+/// they are to be tried: what was put there last first, but what the server went back from behind all others. What
+/// was refused is not among them.
+pub(super) fn to_start_on(path: &Path, remembered: &Remembered) -> Vec<(PathBuf, Vec<u8>)> {
     let folder = Folder { path: path.to_owned(), ..Folder::default() };
-    let entries = folder.entries().ok()?;
     let put = |metadata: &Metadata| (metadata.ctime(), metadata.ctime_nsec());
-    let (file, _) = entries.into_iter().max_by_key(|(file, metadata)| (put(metadata), file.clone()))?;
-    let component = read(&file).ok()?;
-    Some((file, component))
+    let mut files: Vec<_> = folder.entries().unwrap_or_default().into_iter().collect();
+    files.sort_by_key(|(file, metadata)| Reverse((put(metadata), file.clone())));
+    let (mut first, mut behind) = (Vec::new(), Vec::new());
+    for (file, _) in files {
+        let Ok(component) = read(&file) else { continue };
+        match remembered.find(Digest::of(&component)).map(|known| known.withheld) {
+            None => first.push((file, component)),
+            Some(WithheldFor::Refused) => {}
+            Some(WithheldFor::Withdrawn | WithheldFor::RolledBack) => behind.push((file, component)),
+        }
+        if first.len() + behind.len() >= TRIED {
+            break;
+        }
+    }
+    first.append(&mut behind);
+    first
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::configuration::Given;
 
     fn names(ready: &[Ready]) -> Vec<String> {
         ready.iter().map(|ready| ready.file.file_name().unwrap().to_string_lossy().into_owned()).collect()
@@ -275,7 +326,13 @@ mod tests {
         let mut folder = Folder { path: place.path().to_owned(), ..Folder::default() };
         let ready = folder.look(SystemTime::now() + Duration::from_secs(60));
         assert_eq!(names(&ready), ["b.wasm", "c.wasm", "a.wasm"]);
-        assert_eq!(last(place.path()).unwrap().1, b"later");
-        assert!(last(&path("none")).is_none());
+        let remembered = Remembered::open(Arc::new(rollcall_storage::Memory::new()), &Given::default());
+        let names = |files: Vec<(PathBuf, Vec<u8>)>| {
+            files.into_iter().map(|(_, text)| String::from_utf8(text).unwrap()).collect::<Vec<_>>()
+        };
+        assert_eq!(names(to_start_on(place.path(), &remembered)), ["later", "c.wasm", "b.wasm"]);
+        remembered.refused(Digest::of(b"later"), "a.wasm", 1, &[]);
+        assert_eq!(names(to_start_on(place.path(), &remembered)), ["c.wasm", "b.wasm"]);
+        assert!(to_start_on(&path("none"), &remembered).is_empty());
     }
 }

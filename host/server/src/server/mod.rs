@@ -9,6 +9,7 @@ mod generations;
 mod refusal;
 mod rehearsal;
 mod reload;
+mod remembered;
 mod settings;
 mod sources;
 mod store;
@@ -20,7 +21,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rollcall_engine::{ComponentError, Engine, HostClock, StartError};
+use rollcall_engine::{Clock as _, ComponentError, Engine, HostClock, StartError};
 use rollcall_sip::Stack;
 use thiserror::Error;
 use tracing::{info, warn};
@@ -34,6 +35,7 @@ use edge::Joint;
 use folder::Watch;
 use rehearsal::Rehearsals;
 use reload::Reloader;
+use remembered::Remembered;
 use store::Store;
 
 pub use component::check;
@@ -41,6 +43,8 @@ pub use rehearsal::replayed_with;
 
 /// Longest wait for requests in hand, and for outcomes of requests sent, when the server stops.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Longest wait for a recording to be fetched to its end, when the server stops.
+const FETCH: Duration = Duration::from_secs(1);
 /// Pause between two looks at whether requests are still in hand.
 const LOOK: Duration = Duration::from_millis(5);
 
@@ -93,6 +97,7 @@ struct Parts {
     answers: Answers,
     joint: Arc<Joint>,
     engine: Arc<Engine>,
+    remembered: Arc<Remembered>,
 }
 
 /// A running server.
@@ -102,6 +107,7 @@ pub struct Server {
     stack: Stack,
     reloader: Arc<Reloader>,
     watch: Option<Watch>,
+    rehearsals: Arc<Rehearsals>,
     admin: Option<Admin>,
 }
 
@@ -117,24 +123,40 @@ impl Server {
         let joint = Joint::new(answers.clone());
         let component = component::bytes(&configuration.plugin)?;
         let store = Store::open(&configuration.storage.engine)?;
+        let remembered = Arc::new(Remembered::open(Arc::clone(&store.storage), &configuration.plugin.given));
         let start =
             |component: &[u8]| Self::engine(&configuration, component, &store, joint.clone(), clock.clone());
         let engine = start(&component).or_else(|error| {
             // A newer one may have run here, and only that reads what it has written.
             let folder = configuration.plugin.watch.as_deref().filter(|_| cannot_read_store(&error));
-            let Some((file, newer)) = folder.and_then(folder::last) else { return Err(error) };
-            warn!(%error, "starting on {} instead", file.display());
-            start(&newer).map_err(|_| error)
+            for (file, newer) in folder.map(|path| folder::to_start_on(path, &remembered)).unwrap_or_default()
+            {
+                warn!(%error, "starting on {} instead", file.display());
+                match start(&newer) {
+                    Ok(engine) => return Ok(engine),
+                    Err(error) => warn!(%error, "{} does not do either", file.display()),
+                }
+            }
+            Err(error)
         });
         let engine = match engine {
             Ok(engine) => Arc::new(engine),
             Err(error) => {
+                // It holds the store, too.
+                drop(remembered);
                 store.abandon();
                 return Err(error);
             }
         };
         joint.set_engine(Arc::clone(&engine));
-        let parts = Parts { started, clock, answers, joint: Arc::clone(&joint), engine: Arc::clone(&engine) };
+        let parts = Parts {
+            started,
+            clock,
+            answers,
+            joint: Arc::clone(&joint),
+            engine: Arc::clone(&engine),
+            remembered,
+        };
         let begun = Self::listen(configuration, parts);
         if begun.is_err() {
             joint.part();
@@ -181,40 +203,45 @@ impl Server {
     }
 
     fn listen(configuration: Configuration, parts: Parts) -> Result<Self, ServeError> {
-        let Parts { started, clock, answers, joint, engine } = parts;
+        let Parts { started, clock, answers, joint, engine, remembered } = parts;
+        let names = configuration.plugin.given.sources.clone();
+        let (weak, list, at) = (Arc::downgrade(&engine), Arc::clone(&remembered), Arc::clone(&clock));
+        // Before the first swap, which the folder may make.
+        engine.on_change(move |change| {
+            if let Some(engine) = weak.upgrade() {
+                list.changed(&engine, at.now_ms(), change);
+                sources::announce(&engine, &names);
+            }
+        });
         let reloader = Reloader::start(configuration.plugin.given.clone(), Arc::clone(&engine), &clock);
         let reloader = Arc::new(reloader.map_err(ServeError::Reload)?);
         let watched = configuration.plugin.watch.clone();
         // Before anything is listened on: no request is to see the former component.
-        let watch =
-            watched.map(|path| Watch::start(&path, configuration.clone(), Arc::clone(&engine), &clock));
+        let watch = watched.map(|path| {
+            let (configuration, engine) = (configuration.clone(), Arc::clone(&engine));
+            Watch::start(&path, configuration, engine, Arc::clone(&remembered), &clock)
+        });
         let watch = watch.transpose().map_err(ServeError::Watch)?;
         let stack_clock = Arc::new(StackClock(Arc::clone(&clock)));
         let stack = Stack::start(settings::stack(&configuration), stack_clock, joint.clone())
             .map_err(ServeError::Sip)?;
         joint.set_stack(stack.clone());
-        let names = configuration.plugin.given.sources.clone();
-        sources::announce(&engine, &names);
-        let announced = Arc::downgrade(&engine);
-        engine.on_change(move || {
-            if let Some(engine) = announced.upgrade() {
-                sources::announce(&engine, &names);
-            }
-        });
+        sources::announce(&engine, &configuration.plugin.given.sources);
         let mut metrics = Metrics::default();
         metrics.add(answers);
         metrics.add(stack.clone());
         metrics.add(Arc::clone(&engine));
         metrics.add(Process { started });
         let listen = configuration.admin.map(|admin| admin.listen);
-        let rehearsals = Rehearsals::new(Arc::clone(&engine), configuration.clone());
+        let rehearsals = Arc::new(Rehearsals::new(Arc::clone(&engine), configuration.clone()));
         let control = Arc::new(ServerControl {
             started,
             configuration,
             joint: Arc::clone(&joint),
             engine: Arc::clone(&engine),
             reloader: Arc::clone(&reloader),
-            rehearsals,
+            rehearsals: Arc::clone(&rehearsals),
+            remembered,
             clock,
             metrics,
         });
@@ -230,7 +257,7 @@ impl Server {
         }
         let description = engine.description();
         info!(component = description.name, version = description.version, "serving");
-        Ok(Self { joint, engine, stack, reloader, watch, admin })
+        Ok(Self { joint, engine, stack, reloader, watch, rehearsals, admin })
     }
 
     /// Has the files of all tables looked at. The log tells what came of it.
@@ -264,6 +291,8 @@ impl Server {
         }
         let stopped = self.engine.stop(PATIENCE);
         self.stack.stop();
+        // Whoever records has the rest and the end still to fetch.
+        self.rehearsals.wait_for_fetch(FETCH);
         self.joint.part();
         drop(self.admin);
         drop(self.reloader);

@@ -20,6 +20,10 @@ use crate::configuration::Configuration;
 const WAITING: usize = 8 << 20;
 /// A recording that nobody fetches for so long ends.
 const FORGOTTEN: Duration = Duration::from_secs(15);
+/// Most bytes that are fetched at once.
+const PIECE: usize = 4 << 20;
+/// Pause between two looks at whether it was fetched, when the server stops.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
 /// Pause between two looks at whether it is forgotten.
 const LOOK: Duration = Duration::from_millis(500);
 
@@ -37,6 +41,14 @@ impl Rehearsals {
 
     fn pipe(&self, id: u64) -> Option<Arc<Pipe>> {
         self.pipe.lock().as_ref().filter(|pipe| pipe.id == id).cloned()
+    }
+
+    /// Waits until a recording that has ended, or is about to, has been fetched.
+    pub fn wait_for_fetch(&self, patience: Duration) {
+        let until = Instant::now() + patience;
+        while self.pipe.lock().as_ref().is_some_and(|pipe| pipe.is_wanted()) && Instant::now() < until {
+            std::thread::sleep(LOOK_AGAIN);
+        }
     }
 
     fn problems(&self, error: ComponentError) -> Vec<String> {
@@ -149,7 +161,14 @@ impl Pipe {
         if state.waiting.is_empty() && state.ended {
             return Piece::End;
         }
-        Piece::Bytes(Bytes::from(std::mem::take(&mut state.waiting)))
+        let most = PIECE.min(state.waiting.len());
+        let rest = state.waiting.split_off(most);
+        Piece::Bytes(Bytes::from(std::mem::replace(&mut state.waiting, rest)))
+    }
+
+    /// Whether somebody still fetches it.
+    fn is_wanted(&self) -> bool {
+        self.state.lock().wanted().is_ok()
     }
 }
 
@@ -204,6 +223,21 @@ mod tests {
         drop(inlet);
         assert_eq!(pipe.fetch(), Piece::Bytes(Bytes::from_static(b"d")));
         assert_eq!(pipe.fetch(), Piece::End);
+    }
+
+    #[test]
+    fn a_giant_step_is_fetched_in_pieces() {
+        let pipe = Arc::new(Pipe::new(1));
+        let mut inlet = Inlet(Arc::clone(&pipe));
+        let step: Vec<u8> = (0..3 * WAITING).map(|at| at as u8).collect();
+        inlet.write_all(&step).unwrap();
+        let mut fetched = Vec::new();
+        while fetched.len() < step.len() {
+            let Piece::Bytes(piece) = pipe.fetch() else { panic!("it has not ended") };
+            assert!((1..=PIECE).contains(&piece.len()));
+            fetched.extend_from_slice(&piece);
+        }
+        assert!(fetched == step);
     }
 
     #[test]
