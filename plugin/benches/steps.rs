@@ -4,95 +4,18 @@
 // A bench measures time and may panic; the logic under test does neither.
 #![allow(missing_docs, clippy::disallowed_methods, clippy::expect_used, clippy::panic)]
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::hint::black_box;
 use std::rc::Rc;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use rollcall_plugin::identity::Normalizer;
-use rollcall_plugin::ports::{
-    Delivery, Durability, Entry, Host, Instant, Level, Outgoing, RuleFailure, Verdict,
-};
+use rollcall_plugin::ports::Verdict;
 use rollcall_plugin::sip::Uri;
 use rollcall_plugin::sip::owned::OwnedMessage;
 use rollcall_plugin::tables::Row;
+use rollcall_plugin::testing::{PlainHost, Table};
 use rollcall_plugin::{Outcome, Presence};
-
-type Table = HashMap<Vec<u8>, Vec<u8>>;
-
-/// One partition, no staging.
-#[derive(Default)]
-struct Plain {
-    records: BTreeMap<Vec<u8>, Vec<u8>>,
-    tokens: Vec<Vec<u8>>,
-    posts: Vec<Vec<u8>>,
-    tables: Rc<HashMap<String, Table>>,
-    seed: u64,
-}
-
-impl Host for Plain {
-    fn enter(&mut self, _partition: &str) {}
-    fn epoch(&mut self) -> u64 {
-        0
-    }
-    fn get(&mut self, key: &[u8]) -> Option<Vec<u8>> {
-        self.records.get(key).cloned()
-    }
-    fn scan(&mut self, prefix: &[u8], after: Option<&[u8]>, limit: u32) -> Vec<Entry> {
-        let from = after.unwrap_or(prefix);
-        let found = self.records.range(from.to_vec()..).filter(|(key, _)| after != Some(key.as_slice()));
-        let found = found.take_while(|(key, _)| key.starts_with(prefix)).take(limit as usize);
-        found.map(|(key, value)| (key.clone(), value.clone())).collect()
-    }
-    fn put(&mut self, key: &[u8], value: &[u8], _durability: Durability, _expires: Option<Instant>) {
-        self.records.insert(key.to_vec(), value.to_vec());
-    }
-    fn delete(&mut self, key: &[u8], _durability: Durability) {
-        self.records.remove(key);
-    }
-    fn set_timer(&mut self, _name: &[u8], _due: Instant, _payload: &[u8]) {}
-    fn cancel_timer(&mut self, _name: &[u8]) {}
-    fn send(&mut self, request: Outgoing, token: &[u8], _delivery: Delivery) {
-        black_box(request);
-        self.tokens.push(token.to_vec());
-    }
-    fn post(&mut self, _partition: &str, payload: &[u8]) {
-        self.posts.push(payload.to_vec());
-    }
-    fn lookup(&mut self, table: &str, key: &[u8]) -> Option<Vec<u8>> {
-        self.tables.get(table)?.get(key).cloned()
-    }
-    fn table_version(&mut self, table: &str) -> u64 {
-        self.tables.contains_key(table).into()
-    }
-    fn table_entries(&mut self, _table: &str, _at: u64, _limit: u32) -> (Vec<Entry>, Option<u64>) {
-        (Vec::new(), None)
-    }
-    fn normalize(&mut self, _uri: &str, _normalized: &str) -> Result<String, RuleFailure> {
-        Err(RuleFailure::Broken(String::new()))
-    }
-    fn fundamental(&mut self, _identity: &str, _mapped: &str) -> Result<String, RuleFailure> {
-        Err(RuleFailure::Broken(String::new()))
-    }
-    fn now(&mut self) -> Instant {
-        1_700_000_000_000
-    }
-    fn random(&mut self, length: u32) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(length as usize);
-        for _ in 0..length {
-            self.seed =
-                self.seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            bytes.push((self.seed >> 40) as u8);
-        }
-        bytes
-    }
-    fn log_enabled(&mut self, _level: Level) -> bool {
-        false
-    }
-    fn log(&mut self, _level: Level, _message: &str, _fields: &[(&str, &str)]) {}
-    fn count(&mut self, _name: &str, _labels: &[(&str, &str)], _more: u64) {}
-    fn gauge(&mut self, _name: &str, _labels: &[(&str, &str)], _value: f64) {}
-}
 
 const CONFIGURATION: &str = r#"{"presence":{"domains":["example.com"],"notify_interval":0},"limits":{"publications":100},
     "rules":{"enabled":true,"default":"allow"}}"#;
@@ -148,14 +71,14 @@ fn steps(criterion: &mut Criterion) {
     let ok = OwnedMessage::parse(b"SIP/2.0 200 OK\r\nContact: <sip:w1@192.0.2.4:5070>\r\n\r\n")
         .expect("a response");
 
-    let mut host = Plain::default();
+    let mut host = PlainHost::default();
     let mut tag = modify(criterion, "PUBLISH modify, nobody watching", &presence, &mut host);
     let mut note = 1_000_000_000;
 
     // Of so many, the one published last; apart from the persons they have nothing in common.
     for count in [10, 50] {
         for (name, with) in [("", true), (" without persons", false)] {
-            let mut host = Plain::default();
+            let mut host = PlainHost::default();
             for number in 1..count {
                 etag(presence.on_request(&mut host, &publish_from(number, with, "", 0).view()));
             }
@@ -171,7 +94,7 @@ fn steps(criterion: &mut Criterion) {
             for _ in 0..times {
                 watcher += 1;
                 let message = subscribe(watcher);
-                let mut host = Plain { seed: watcher as u64, ..Plain::default() };
+                let mut host = PlainHost { seed: watcher as u64, ..PlainHost::default() };
                 let start = std::time::Instant::now();
                 black_box(presence.on_request(&mut host, &message.view()));
                 spent += start.elapsed();
@@ -206,7 +129,7 @@ fn steps(criterion: &mut Criterion) {
 }
 
 /// Modifies a publication over and over; gives its entity-tag in the end.
-fn modify(criterion: &mut Criterion, name: &str, presence: &Presence, host: &mut Plain) -> String {
+fn modify(criterion: &mut Criterion, name: &str, presence: &Presence, host: &mut PlainHost) -> String {
     change(criterion, name, presence, host, true)
 }
 
@@ -215,7 +138,7 @@ fn change(
     criterion: &mut Criterion,
     name: &str,
     presence: &Presence,
-    host: &mut Plain,
+    host: &mut PlainHost,
     person: bool,
 ) -> String {
     let mut tag = etag(presence.on_request(host, &publish_from(100, person, "", 0).view()));
@@ -249,7 +172,7 @@ fn identities(criterion: &mut Criterion) {
     for (table, rows) in [("identities", &people), ("white", &listed), ("black", &listed)] {
         tables.insert(table.to_owned(), build(&presence, table, rows));
     }
-    let mut host = Plain { tables: Rc::new(tables), ..Plain::default() };
+    let mut host = PlainHost { tables: Rc::new(tables), ..PlainHost::default() };
     modify(criterion, "PUBLISH modify, with map and lists", &presence, &mut host);
     criterion.bench_function("1000 rows of the map", |bencher| {
         bencher.iter(|| build(&presence, "identities", black_box(&people[..1_000])));
@@ -270,11 +193,11 @@ fn identities(criterion: &mut Criterion) {
 
 fn build(presence: &Presence, table: &str, rows: &[Vec<String>]) -> Table {
     let rows = rows.iter().zip(1..).map(|(fields, line)| Row { line, fields });
-    let built = presence.build_table(&mut Plain::default(), table, rows);
+    let built = presence.build_table(&mut PlainHost::default(), table, rows);
     built.expect("rows that fit").into_iter().collect()
 }
 
-fn answer(presence: &Presence, host: &mut Plain, response: &OwnedMessage) {
+fn answer(presence: &Presence, host: &mut PlainHost, response: &OwnedMessage) {
     for token in std::mem::take(&mut host.tokens) {
         presence.on_response(host, ALICE, &token, &Outcome::Response(response.view()));
     }

@@ -4,8 +4,10 @@
 //! take place when the step ends. [`MemoryHost::crash`] takes relaxed steps back at random,
 //! forgets volatile sends and raises the epoch.
 
+mod plain;
 mod tables;
 
+pub use plain::{PlainHost, Table};
 pub use tables::{SiteRules, Sources, Tables};
 
 use std::collections::{BTreeMap, VecDeque};

@@ -51,8 +51,7 @@ fn accept_is_honoured() {
 #[test]
 fn the_newest_accept_counts() {
     let server = Server::shared();
-    let (alice, bob) = (user("alice"), user("bob"));
-    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let (alice, phone, watcher) = Phone::pair(&server);
     let mut subscription = watcher.subscribe(&alice);
     subscription.notify();
     let refresh = subscription.request(3600).with("Accept", "text/plain");

@@ -9,8 +9,7 @@ use rollcall_tests::{Config, Phone, Pidf, Server};
 #[test]
 fn an_undecided_watcher_is_pending() {
     let server = Server::start(Config::new().rules("confirm"));
-    let (alice, bob) = (user("alice"), user("bob"));
-    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let (alice, phone, watcher) = Phone::pair(&server);
     let mut publication = phone.publish(&Pidf::basic(&alice, "open"));
     let mut subscription = watcher.subscribe(&alice);
     let notify = subscription.notify().expect("pending");
@@ -31,8 +30,7 @@ fn an_undecided_watcher_is_pending() {
 #[test]
 fn a_blocked_watcher_is_forbidden() {
     let server = Server::start(Config::new().rules("block"));
-    let (alice, bob) = (user("alice"), user("bob"));
-    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let (alice, phone, watcher) = Phone::pair(&server);
     let _publication = phone.publish(&Pidf::basic(&alice, "open"));
     let request = watcher.subscribe_request(&alice);
     let _ = watcher.send(&request).expect(403);
@@ -73,8 +71,7 @@ fn a_politely_blocked_watcher_cannot_tell() {
 #[test]
 fn without_rules_one_sees_oneself_only() {
     let server = Server::start(Config::new().set("rules.enabled", false));
-    let (alice, bob) = (user("alice"), user("bob"));
-    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let (alice, phone, watcher) = Phone::pair(&server);
     let _publication = phone.publish(&Pidf::basic(&alice, "open"));
     let mut own = phone.subscribe(&alice);
     assert_eq!(own.notify().expect("active").document().basics(), ["open"]);

@@ -1,7 +1,6 @@
 //! Conditional notification (RFC 5839): a watcher that holds the state is not sent it again.
 
 use rollcall_tests::partial::{EITHER, Held};
-use rollcall_tests::server::user;
 use rollcall_tests::{Config, Message, Notify, Phone, Pidf, Server, Subscription};
 use std::time::Duration;
 
@@ -29,8 +28,7 @@ fn quietly(subscription: &mut Subscription<'_>, expires: u32, tag: &str) -> Mess
 #[test]
 fn a_tag_stands_for_a_presentation() {
     let server = Server::shared();
-    let (alice, bob) = (user("alice"), user("bob"));
-    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let (alice, phone, watcher) = Phone::pair(&server);
     let mut subscription = watcher.subscribe(&alice);
     let empty = tag(&subscription.notify());
     let mut publication = phone.publish(&Pidf::basic(&alice, "open"));
@@ -55,8 +53,7 @@ fn a_tag_stands_for_a_presentation() {
 #[test]
 fn a_refresh_without_news_is_quiet() {
     let server = Server::start(Config::new().clock());
-    let (alice, bob) = (user("alice"), user("bob"));
-    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let (alice, phone, watcher) = Phone::pair(&server);
     let mut publication = phone.publish(&Pidf::basic(&alice, "open"));
     let mut subscription = watcher.subscribe(&alice);
     let open = tag(&subscription.notify());
@@ -88,8 +85,7 @@ fn a_refresh_without_news_is_quiet() {
 #[test]
 fn a_tag_that_does_not_match_changes_nothing() {
     let server = Server::shared();
-    let (alice, bob) = (user("alice"), user("bob"));
-    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let (alice, phone, watcher) = Phone::pair(&server);
     let mut publication = phone.publish(&Pidf::basic(&alice, "open"));
     let mut subscription = watcher.subscribe(&alice);
     let open = tag(&subscription.notify());
@@ -118,8 +114,7 @@ fn a_tag_that_does_not_match_changes_nothing() {
 #[test]
 fn out_of_dialog_the_body_is_left_out() {
     let server = Server::shared();
-    let (alice, bob) = (user("alice"), user("bob"));
-    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let (alice, phone, watcher) = Phone::pair(&server);
     let mut publication = phone.publish(&Pidf::basic(&alice, "open"));
     let mut poll = watcher.subscribe_with(watcher.subscribe_request(&alice).with("Expires", "0"));
     let open = tag(&poll.notify());
@@ -142,8 +137,7 @@ fn out_of_dialog_the_body_is_left_out() {
 #[test]
 fn a_wildcard_puts_the_subscription_to_sleep() {
     let server = Server::start(Config::new().clock());
-    let (alice, bob) = (user("alice"), user("bob"));
-    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let (alice, phone, watcher) = Phone::pair(&server);
     let mut publication = phone.publish(&Pidf::basic(&alice, "open"));
     let mut subscription = watcher.subscribe(&alice);
     subscription.notify();
@@ -176,8 +170,7 @@ fn a_wildcard_puts_the_subscription_to_sleep() {
 #[test]
 fn an_end_may_be_quiet() {
     let server = Server::shared();
-    let (alice, bob) = (user("alice"), user("bob"));
-    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let (alice, phone, watcher) = Phone::pair(&server);
     let mut publication = phone.publish(&Pidf::basic(&alice, "open"));
     let mut subscription = watcher.subscribe(&alice);
     let open = tag(&subscription.notify());
@@ -193,8 +186,7 @@ fn an_end_may_be_quiet() {
 #[test]
 fn a_change_of_the_state_is_told_without_a_body() {
     let server = Server::start(Config::new().clock());
-    let (alice, bob) = (user("alice"), user("bob"));
-    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let (alice, phone, watcher) = Phone::pair(&server);
     let publication = phone.publish_request(&Pidf::basic(&alice, "open")).with("Expires", "86400");
     let _ = phone.send(&publication).expect(200);
     let mut subscription = watcher.subscribe(&alice);
@@ -215,8 +207,7 @@ fn a_change_of_the_state_is_told_without_a_body() {
 #[test]
 fn conditions_outlive_a_crash() {
     let mut server = Server::start(Config::new());
-    let (alice, bob) = (user("alice"), user("bob"));
-    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let (alice, phone, watcher) = Phone::pair(&server);
     let mut publication = phone.publish(&Pidf::basic(&alice, "open"));
     let mut subscription = watcher.subscribe(&alice);
     let open = tag(&subscription.notify());
@@ -252,8 +243,7 @@ fn conditions_outlive_a_crash() {
 #[test]
 fn tags_of_changes_stand_for_the_whole() {
     let server = Server::shared();
-    let (alice, bob) = (user("alice"), user("bob"));
-    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let (alice, phone, watcher) = Phone::pair(&server);
     let large = |note: &str| {
         (0..6)
             .fold(Pidf::of(&alice).note(note), |d, n| {

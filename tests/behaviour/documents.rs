@@ -2,15 +2,13 @@
 //! watcher gets is validated against the schemas on arrival.
 
 use rollcall_tests::phone::PIDF;
-use rollcall_tests::server::user;
 use rollcall_tests::{Phone, Pidf, Server};
 
 /// RFC 3863 4.1.1 (PIDF-01): the entity of what is sent is the presentity as the watcher knows it.
 #[test]
 fn the_entity_is_the_presentity_as_the_watcher_knows_it() {
     let server = Server::shared();
-    let (alice, bob) = (user("alice"), user("bob"));
-    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let (alice, phone, watcher) = Phone::pair(&server);
     let _publication = phone.publish(&Pidf::basic(&alice, "open"));
     for known in [alice.clone(), alice.replace("example.com", "Example.COM")] {
         let mut subscription = watcher.subscribe(&known);
@@ -25,8 +23,7 @@ fn the_entity_is_the_presentity_as_the_watcher_knows_it() {
 #[test]
 fn documents_are_read_in_every_form() {
     let server = Server::shared();
-    let (alice, bob) = (user("alice"), user("bob"));
-    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let (alice, phone, watcher) = Phone::pair(&server);
     let plain = Pidf::of(&alice).tuple("t1", "open").note("Grüße").text();
     let prefixed = format!(
         "<?xml version='1.0'?><!-- so --><p:presence xmlns:p='{}' entity='{alice}'><p:tuple id='t1'>\
@@ -55,8 +52,7 @@ fn documents_are_read_in_every_form() {
 #[test]
 fn what_is_sent_is_in_order() {
     let server = Server::shared();
-    let (alice, bob) = (user("alice"), user("bob"));
-    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let (alice, phone, watcher) = Phone::pair(&server);
     let mixed = Pidf::of(&alice).raw_tuple(
         "<tuple id=\"9 lives\"><timestamp>2026-01-02T03:04:05Z</timestamp><note>n</note>\
          <contact priority=\"0.5\">sip:desk@example.com</contact><rpid:class>work</rpid:class>\
@@ -74,8 +70,7 @@ fn what_is_sent_is_in_order() {
 #[test]
 fn an_absent_basic_stays_absent() {
     let server = Server::shared();
-    let (alice, bob) = (user("alice"), user("bob"));
-    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let (alice, phone, watcher) = Phone::pair(&server);
     let without = Pidf::of(&alice).raw_tuple(
         "<tuple id=\"t1\"><status><x:mood xmlns:x=\"urn:example:mood\">fine</x:mood></status></tuple>",
     );
@@ -91,8 +86,7 @@ fn an_absent_basic_stays_absent() {
 #[test]
 fn a_person_comes_through() {
     let server = Server::shared();
-    let (alice, bob) = (user("alice"), user("bob"));
-    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let (alice, phone, watcher) = Phone::pair(&server);
     let _publication =
         phone.publish(&Pidf::of(&alice).tuple("t1", "open").activity("p1", "on-the-phone").text());
     let mut subscription = watcher.subscribe(&alice);
@@ -104,8 +98,7 @@ fn a_person_comes_through() {
 #[test]
 fn what_is_not_valid_is_left_out() {
     let server = Server::shared();
-    let (alice, bob) = (user("alice"), user("bob"));
-    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let (alice, phone, watcher) = Phone::pair(&server);
     let document = Pidf::of(&alice)
         .raw_tuple(
             "<tuple id=\"a\"><status><basic>OPEN</basic><x:must xmlns:x=\"urn:example:x\" \
@@ -136,8 +129,7 @@ fn what_is_not_valid_is_left_out() {
 #[test]
 fn timestamps_do_not_repeat() {
     let server = Server::shared();
-    let (alice, bob) = (user("alice"), user("bob"));
-    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let (alice, phone, watcher) = Phone::pair(&server);
     let at = |basic: &str| {
         let tuple = format!(
             "<tuple id=\"t\"><status><basic>{basic}</basic></status><timestamp>2026-01-02T03:04:05Z</timestamp></tuple>"
@@ -168,8 +160,7 @@ fn timestamps_do_not_repeat() {
 #[test]
 fn extensions_come_through() {
     let server = Server::shared();
-    let (alice, bob) = (user("alice"), user("bob"));
-    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let (alice, phone, watcher) = Phone::pair(&server);
     let parts = [
         "<c:servcaps xmlns:c=\"urn:ietf:params:xml:ns:pidf:caps\"><c:audio>true</c:audio><c:video>false</c:video></c:servcaps>",
         "<c:display-name xmlns:c=\"urn:ietf:params:xml:ns:pidf:cipid\" xml:lang=\"en\">Alice</c:display-name>",

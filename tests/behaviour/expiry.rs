@@ -13,8 +13,7 @@ fn seconds(n: u64) -> Duration {
 #[test]
 fn a_publication_expires() {
     let server = Server::start(Config::new().clock());
-    let (alice, bob) = (user("alice"), user("bob"));
-    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let (alice, phone, watcher) = Phone::pair(&server);
     let mut publication = phone.publish(&Pidf::basic(&alice, "open"));
     let mut subscription = watcher.subscribe_with(watcher.subscribe_request(&alice).with("Expires", "86400"));
     assert_eq!(subscription.notify().document().basics(), ["open"]);
@@ -98,8 +97,7 @@ fn what_expired_while_the_server_was_down_has_expired() {
     // The virtual clock starts anew with the process, so this one waits for real.
     let brief = toml_expires();
     let mut server = Server::start(Config::new().set("presence.expires", brief));
-    let (alice, bob) = (user("alice"), user("bob"));
-    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let (alice, phone, watcher) = Phone::pair(&server);
     let request = phone.publish_request(&Pidf::basic(&alice, "open")).with("Expires", "2");
     let _ = phone.send(&request).expect(200);
     let (mut ends, mut stays) = (

@@ -8,8 +8,7 @@ use rollcall_tests::{Phone, Pidf, Server};
 #[test]
 fn a_fetch_gives_the_state_once() {
     let server = Server::shared();
-    let (alice, bob) = (user("alice"), user("bob"));
-    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let (alice, phone, watcher) = Phone::pair(&server);
     let mut publication = phone.publish(&Pidf::basic(&alice, "open"));
     let mut fetch = watcher.subscribe_with(watcher.subscribe_request(&alice).with("Expires", "0"));
     assert_eq!(fetch.response.expires(), Some(0));

@@ -15,8 +15,7 @@ fn sent_raw(phone: &Phone, request: &Message, bytes: &[u8]) -> Message {
 #[test]
 fn every_form_of_a_header_is_understood() {
     let server = Server::shared();
-    let (alice, bob) = (user("alice"), user("bob"));
-    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let (alice, phone, watcher) = Phone::pair(&server);
     let plain = phone.publish_request(&Pidf::basic(&alice, "open")).with("Expires", "600");
     let compact: [(&str, &str); 9] = [
         ("Via: ", "v: "),

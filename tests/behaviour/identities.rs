@@ -4,7 +4,6 @@
 use rollcall_tests::message::Message;
 use rollcall_tests::phone::PIDF;
 use rollcall_tests::{Config, Phone, Pidf, Server};
-use serde_json::Value;
 
 const ALICE: &str = "sip:alice@example.com";
 const AL: &str = "sip:al@example.com";
@@ -106,7 +105,7 @@ fn everything_is_kept_under_the_fundamental_identity() {
     for subscription in &mut watching {
         subscription.notify();
     }
-    let page: Value = serde_json::from_str(&server.admin().get("/presentities")).expect("JSON");
+    let page = server.admin().json("/presentities");
     let found = |name: &str| {
         let list = page["presentities"].as_array().expect("an array");
         list.iter().find(|one| one["presentity"] == name).cloned()

@@ -1,23 +1,7 @@
 //! What an operator can ask: who is online, and who watches.
 
-use std::process::Command;
-
-use rollcall_tests::process::binary;
 use rollcall_tests::{Config, Phone, Pidf, Server};
 use serde_json::Value;
-
-fn get(server: &Server, target: &str) -> Value {
-    serde_json::from_str(&server.admin().get(target)).expect("JSON")
-}
-
-/// What `rollcall show` prints.
-fn show(server: &Server, arguments: &[&str]) -> String {
-    let admin = server.admin().0.to_string();
-    let output = Command::new(binary()).arg("show").args(arguments).args(["--admin", &admin]).output();
-    let output = output.expect("the rollcall command");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).expect("UTF-8")
-}
 
 /// The publications and watchers of somebody, asked for by any of their addresses.
 #[test]
@@ -33,7 +17,7 @@ fn the_publications_and_watchers_of_a_presentity_are_told() {
     subscription.notify();
 
     for address in ["sip:alice@example.com", "sip:al@example.com", "sip:%61l%40example.com:5060"] {
-        let told = get(&server, &format!("/presentity?uri={address}"));
+        let told = server.admin().json(&format!("/presentity?uri={address}"));
         assert_eq!(told["fundamental"], "sip:alice@example.com", "{told}");
         assert_eq!(told["publications"]["total"], 1, "{told}");
         assert_eq!(told["document"]["basic"], "open", "{told}");
@@ -41,19 +25,19 @@ fn the_publications_and_watchers_of_a_presentity_are_told() {
         assert_eq!(watchers["total"], 1, "{told}");
         assert_eq!(watchers["list"][0]["watcher"], "sip:bob@example.com", "{told}");
     }
-    let shown = show(&server, &["presentity", "sip:al@example.com"]);
+    let shown = server.rollcall(&["show", "presentity", "sip:al@example.com"]).expect(0);
     assert!(shown.contains("fundamental: sip:alice@example.com\n"), "{shown}");
     assert!(shown.contains("sip:bob@example.com") && shown.contains(" GMT"), "{shown}");
-    let json = show(&server, &["presentity", "sip:al@example.com", "--json"]);
+    let json = server.rollcall(&["show", "presentity", "sip:al@example.com", "--json"]).expect(0);
     assert_eq!(serde_json::from_str::<Value>(&json).expect("JSON")["publications"]["total"], 1);
 
     subscription.unsubscribe();
     subscription.notify().expect_end("timeout");
     // It is kept until the answer to the last NOTIFY has been handled.
     server.wait_metrics("the end of the subscription", |_| {
-        get(&server, "/presentity?uri=sip:al@example.com")["subscriptions"]["presence"]["total"] == 0
+        server.admin().json("/presentity?uri=sip:al@example.com")["subscriptions"]["presence"]["total"] == 0
     });
-    assert_eq!(get(&server, "/presentity?uri=sip:nobody@example.com")["publications"]["total"], 0);
+    assert_eq!(server.admin().json("/presentity?uri=sip:nobody@example.com")["publications"]["total"], 0);
     let (status, problem) = server.admin().call("GET", "/presentity?uri=nonsense");
     assert!(status == 400 && problem.contains("problems"), "{status} {problem}");
 }
@@ -62,7 +46,7 @@ fn the_publications_and_watchers_of_a_presentity_are_told() {
 #[test]
 fn all_presentities_are_listed_page_by_page() {
     let server = Server::start(Config::new());
-    assert_eq!(show(&server, &["presentities"]), "nobody\n");
+    assert_eq!(server.rollcall(&["show", "presentities"]).expect(0), "nobody\n");
     let users: Vec<String> = (0..5).map(|n| format!("sip:user{n}@example.com")).collect();
     let phones: Vec<Phone> = users.iter().map(|user| Phone::udp(&server, user)).collect();
     let _publications: Vec<_> = phones
@@ -79,7 +63,7 @@ fn all_presentities_are_listed_page_by_page() {
     let (mut found, mut after) = (Vec::new(), None::<String>);
     loop {
         let behind = after.iter().map(|after| format!("&after={after}")).collect::<String>();
-        let page = get(&server, &format!("/presentities?limit=2{behind}"));
+        let page = server.admin().json(&format!("/presentities?limit=2{behind}"));
         let presentities = page["presentities"].as_array().expect("an array").clone();
         assert!(presentities.len() <= 2, "{page}");
         found.extend(presentities);
@@ -103,9 +87,12 @@ fn all_presentities_are_listed_page_by_page() {
         .collect();
     assert_eq!(told, expected.iter().map(|(user, basic, n)| (user, *basic, n)).collect::<Vec<_>>());
 
-    let shown = show(&server, &["presentities"]);
+    let shown = server.rollcall(&["show", "presentities"]).expect(0);
     assert_eq!(shown.lines().count(), 1 + users.len(), "{shown}");
     let line = shown.lines().find(|line| line.starts_with(users[1].as_str())).expect("a line of hers");
     assert!(line.contains("closed"), "{shown}");
-    assert_eq!(show(&server, &["presentities", "--json", "--limit", "3"]).lines().count(), 3);
+    assert_eq!(
+        server.rollcall(&["show", "presentities", "--json", "--limit", "3"]).expect(0).lines().count(),
+        3
+    );
 }

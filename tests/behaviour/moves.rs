@@ -46,7 +46,7 @@ fn notes(notify: &Notify) -> Vec<String> {
 }
 
 fn presentity(server: &Server, uri: &str) -> Value {
-    serde_json::from_str(&server.admin().get(&format!("/presentity?uri={uri}"))).expect("JSON")
+    server.admin().json(&format!("/presentity?uri={uri}"))
 }
 
 /// Watchers of a person, as an operator is told.

@@ -15,8 +15,7 @@ fn from_the_second_on(answer: Answer) -> rollcall_tests::endpoint::Script {
 #[test]
 fn a_fatal_answer_ends_the_subscription() {
     let server = Server::shared();
-    let (alice, bob) = (user("alice"), user("bob"));
-    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let (alice, phone, watcher) = Phone::pair(&server);
     let mut publication = phone.publish(&Pidf::basic(&alice, "open"));
     let codes = [404, 405, 410, 416, 480, 481, 482, 483, 484, 485, 489, 501, 604];
     let mut dead: Vec<_> = codes
@@ -48,8 +47,7 @@ fn a_fatal_answer_ends_the_subscription() {
 #[test]
 fn another_failure_does_not_end_the_subscription() {
     let server = Server::start(Config::new());
-    let (alice, bob) = (user("alice"), user("bob"));
-    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let (alice, phone, watcher) = Phone::pair(&server);
     let mut publication = phone.publish(&Pidf::basic(&alice, "open"));
     let challenge = ("WWW-Authenticate".to_owned(), "Digest realm=\"x\", nonce=\"y\"".to_owned());
     let answers = [
@@ -122,8 +120,7 @@ fn a_peer_that_asks_for_a_pause_loses_nothing() {
 #[test]
 fn a_change_during_a_failing_notify_is_not_lost() {
     let server = Server::shared();
-    let (alice, bob) = (user("alice"), user("bob"));
-    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let (alice, phone, watcher) = Phone::pair(&server);
     let mut publication = phone.publish(&Pidf::basic(&alice, "open"));
     let request = watcher.subscribe_request(&alice);
     let mut subscription = watcher.subscribe_scripted(request, from_the_second_on(Answer::Silence));
@@ -141,8 +138,7 @@ fn a_change_during_a_failing_notify_is_not_lost() {
 #[test]
 fn a_notify_that_times_out_ends_the_subscription() {
     let server = Server::start(Config::new().clock());
-    let (alice, bob) = (user("alice"), user("bob"));
-    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let (alice, phone, watcher) = Phone::pair(&server);
     let request = watcher.subscribe_request(&alice);
     let mut subscription = watcher.subscribe_scripted(request, from_the_second_on(Answer::Silence));
     subscription.notify();

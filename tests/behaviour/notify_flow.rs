@@ -7,8 +7,7 @@ use rollcall_tests::{Answer, Phone, Pidf, Server};
 #[test]
 fn changes_wait_for_the_notify_in_flight() {
     let server = Server::shared();
-    let (alice, bob) = (user("alice"), user("bob"));
-    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let (alice, phone, watcher) = Phone::pair(&server);
     let with = |note: &str| Pidf::of(&alice).tuple("t1", "open").note(note).text();
     let mut publication = phone.publish(&with("start"));
     let request = watcher.subscribe_request(&alice);
@@ -31,8 +30,7 @@ fn changes_wait_for_the_notify_in_flight() {
 #[test]
 fn an_unanswered_notify_is_retransmitted() {
     let server = Server::shared();
-    let (alice, bob) = (user("alice"), user("bob"));
-    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let (alice, phone, watcher) = Phone::pair(&server);
     let request = watcher.subscribe_request(&alice);
     let mut subscription = watcher.subscribe_scripted(request, Box::new(|_| Answer::Silence));
     let held = subscription.notify();

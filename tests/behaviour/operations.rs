@@ -19,8 +19,7 @@ fn health_answers() {
 #[test]
 fn metrics_count_what_happens() {
     let server = Server::start(Config::new());
-    let (alice, bob) = (user("alice"), user("bob"));
-    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let (alice, phone, watcher) = Phone::pair(&server);
     let mut publication = phone.publish(&Pidf::basic(&alice, "open"));
     let mut subscription = watcher.subscribe(&alice);
     subscription.notify();

@@ -30,8 +30,7 @@ fn large(presentity: &str) -> Pidf {
 #[test]
 fn partial_documents_are_for_those_who_ask() {
     let server = Server::shared();
-    let (alice, bob) = (user("alice"), user("bob"));
-    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let (alice, phone, watcher) = Phone::pair(&server);
     let _publication = phone.publish(&Pidf::basic(&alice, "open"));
     let cases = [
         (EITHER, PIDF_DIFF),
@@ -133,8 +132,7 @@ fn changes_lead_to_the_whole() {
 #[test]
 fn the_whole_is_sent_when_it_is_shorter() {
     let server = Server::shared();
-    let (alice, bob) = (user("alice"), user("bob"));
-    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let (alice, phone, watcher) = Phone::pair(&server);
     let mut publication = phone.publish(&large(&alice).text());
     let (mut subscription, mut held) = watch(&watcher, &alice);
     publication.modify(&Pidf::of(&alice).note("nothing else").text());
@@ -150,8 +148,7 @@ fn the_whole_is_sent_when_it_is_shorter() {
 #[test]
 fn each_subscribe_is_answered_with_the_whole() {
     let server = Server::shared();
-    let (alice, bob) = (user("alice"), user("bob"));
-    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let (alice, phone, watcher) = Phone::pair(&server);
     let mut publication = phone.publish(&large(&alice).text());
     let (mut subscription, mut held) = watch(&watcher, &alice);
     for round in 0..3 {
@@ -176,8 +173,7 @@ fn each_subscribe_is_answered_with_the_whole() {
 #[test]
 fn versions_go_on_when_the_type_changes() {
     let server = Server::shared();
-    let (alice, bob) = (user("alice"), user("bob"));
-    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let (alice, phone, watcher) = Phone::pair(&server);
     let mut publication = phone.publish(&large(&alice).text());
     let (mut subscription, mut held) = watch(&watcher, &alice);
     publication.modify(&large(&alice).note("one").text());
@@ -229,8 +225,7 @@ fn one_notify_at_a_time() {
 #[test]
 fn the_whole_follows_a_notify_that_failed() {
     let server = Server::start(Config::new().clock());
-    let (alice, bob) = (user("alice"), user("bob"));
-    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let (alice, phone, watcher) = Phone::pair(&server);
     let mut publication = phone.publish(&large(&alice).text());
     let (mut subscription, mut held) = watch(&watcher, &alice);
     for (status, wait) in [(500, 31), (503, 61), (400, 31), (603, 31)] {
@@ -257,8 +252,7 @@ fn the_whole_follows_a_notify_that_failed() {
 #[test]
 fn changes_add_up_while_held_back() {
     let server = Server::start(Config::new().clock().set("presence.notify_interval", 5));
-    let (alice, bob) = (user("alice"), user("bob"));
-    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let (alice, phone, watcher) = Phone::pair(&server);
     let mut publication = phone.publish(&large(&alice).text());
     let (mut subscription, mut held) = watch(&watcher, &alice);
     let fetch = |held: &Held| {
@@ -298,8 +292,7 @@ fn changes_add_up_while_held_back() {
 #[test]
 fn versions_never_go_back() {
     let mut server = Server::start(Config::new());
-    let (alice, bob) = (user("alice"), user("bob"));
-    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let (alice, phone, watcher) = Phone::pair(&server);
     let mut publication = phone.publish(&large(&alice).text());
     let (mut subscription, mut held) = watch(&watcher, &alice);
     for n in 0..5 {

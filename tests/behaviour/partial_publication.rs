@@ -46,8 +46,7 @@ fn change(phone: &Phone, publication: &Publication<'_>, operations: &str) -> Mes
 #[test]
 fn changes_fit_what_was_published() {
     let server = Server::shared();
-    let (alice, bob) = (user("alice"), user("bob"));
-    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let (alice, phone, watcher) = Phone::pair(&server);
     let mut publication = publish(&phone, &alice);
     let mut subscription = watcher.subscribe(&alice);
     assert_eq!(subscription.notify().document().basics(), ["open", "closed"]);
@@ -84,8 +83,7 @@ fn changes_fit_what_was_published() {
 #[test]
 fn the_whole_replaces_all() {
     let server = Server::shared();
-    let (alice, bob) = (user("alice"), user("bob"));
-    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let (alice, phone, watcher) = Phone::pair(&server);
     let mut publication = publish(&phone, &alice);
     let mut subscription = watcher.subscribe(&alice);
     subscription.notify();
@@ -127,8 +125,7 @@ fn changes_to_nothing_are_refused() {
 #[test]
 fn all_or_nothing() {
     let server = Server::shared();
-    let (alice, bob) = (user("alice"), user("bob"));
-    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let (alice, phone, watcher) = Phone::pair(&server);
     let mut publication = publish(&phone, &alice);
     let mut subscription = watcher.subscribe(&alice);
     let before = subscription.notify().document();
@@ -194,8 +191,7 @@ fn all_or_nothing() {
 #[test]
 fn a_whole_document_with_an_error_is_rolled_back() {
     let server = Server::shared();
-    let (alice, bob) = (user("alice"), user("bob"));
-    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let (alice, phone, watcher) = Phone::pair(&server);
     let publication = publish(&phone, &alice);
     let without = full(&alice, TUPLES).replace(&format!(" entity=\"{alice}\""), "");
     let answer = phone.send(&publication.request().body(PIDF_DIFF, without));
@@ -210,8 +206,7 @@ fn a_whole_document_with_an_error_is_rolled_back() {
 #[test]
 fn what_is_not_refreshed_ends_whole() {
     let server = Server::start(Config::new().clock());
-    let (alice, bob) = (user("alice"), user("bob"));
-    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let (alice, phone, watcher) = Phone::pair(&server);
     let mut publication = publish(&phone, &alice);
     let mut subscription = watcher.subscribe_with(watcher.subscribe_request(&alice).with("Expires", "86400"));
     subscription.notify();
@@ -236,8 +231,7 @@ fn what_is_not_refreshed_ends_whole() {
 #[test]
 fn changes_fit_after_a_crash() {
     let mut server = Server::start(Config::new());
-    let (alice, bob) = (user("alice"), user("bob"));
-    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let (alice, phone, watcher) = Phone::pair(&server);
     let mut publication = publish(&phone, &alice);
     for round in 0..3 {
         let add = format!("<p:add sel=\"*/note[1]\" pos=\"before\"><note>round {round}</note></p:add>");
@@ -300,8 +294,7 @@ fn from_change_to_change() {
 #[test]
 fn names_mean_what_the_patch_declares() {
     let server = Server::shared();
-    let (alice, bob) = (user("alice"), user("bob"));
-    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let (alice, phone, watcher) = Phone::pair(&server);
     let mut publication = publish(&phone, &alice);
     let mut subscription = watcher.subscribe(&alice);
     subscription.notify();

@@ -44,8 +44,7 @@ fn the_default_lifetime_is_granted_where_none_is_asked() {
 #[test]
 fn a_refresh_keeps_the_state_and_notifies_nobody() {
     let server = Server::shared();
-    let (alice, bob) = (user("alice"), user("bob"));
-    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let (alice, phone, watcher) = Phone::pair(&server);
     let mut publication = phone.publish(&Pidf::basic(&alice, "open"));
     let mut subscription = watcher.subscribe(&alice);
     assert_eq!(subscription.notify().document().basics(), ["open"]);
@@ -65,8 +64,7 @@ fn a_refresh_keeps_the_state_and_notifies_nobody() {
 #[test]
 fn a_modification_replaces_the_whole_state() {
     let server = Server::shared();
-    let (alice, bob) = (user("alice"), user("bob"));
-    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let (alice, phone, watcher) = Phone::pair(&server);
     let two = Pidf::of(&alice).reachable("t1", "open", "sip:desk@example.com").reachable(
         "t2",
         "closed",
@@ -86,8 +84,7 @@ fn a_modification_replaces_the_whole_state() {
 #[test]
 fn a_removal_takes_effect_at_once() {
     let server = Server::shared();
-    let (alice, bob) = (user("alice"), user("bob"));
-    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let (alice, phone, watcher) = Phone::pair(&server);
     let publication = phone.publish(&Pidf::basic(&alice, "open"));
     let mut subscription = watcher.subscribe(&alice);
     assert_eq!(subscription.notify().document().basics(), ["open"]);
@@ -105,8 +102,7 @@ fn a_removal_takes_effect_at_once() {
 #[test]
 fn a_publication_for_no_time_stores_nothing() {
     let server = Server::shared();
-    let (alice, bob) = (user("alice"), user("bob"));
-    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let (alice, phone, watcher) = Phone::pair(&server);
     let request = phone.publish_request(&Pidf::basic(&alice, "open")).with("Expires", "0");
     let answer = phone.send(&request).expect(200);
     assert_eq!(answer.expires(), Some(0));

@@ -59,8 +59,7 @@ fn a_tag_of_another_presentity_does_not_match() {
 #[test]
 fn a_replaced_tag_is_unknown() {
     let server = Server::shared();
-    let (alice, bob) = (user("alice"), user("bob"));
-    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let (alice, phone, watcher) = Phone::pair(&server);
     let mut publication = phone.publish(&Pidf::basic(&alice, "open"));
     let old = publication.etag.clone();
     publication.refresh();
@@ -164,8 +163,7 @@ fn an_unauthenticated_publisher_is_forbidden() {
 #[test]
 fn a_broken_document_leaves_the_earlier_state() {
     let server = Server::shared();
-    let (alice, bob) = (user("alice"), user("bob"));
-    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let (alice, phone, watcher) = Phone::pair(&server);
     let mut publication = phone.publish(&Pidf::basic(&alice, "open"));
     let mut subscription = watcher.subscribe(&alice);
     subscription.notify();

@@ -8,8 +8,7 @@ use rollcall_tests::{Config, Phone, Pidf, Server};
 #[test]
 fn a_refresh_is_followed_by_the_full_state() {
     let server = Server::shared();
-    let (alice, bob) = (user("alice"), user("bob"));
-    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let (alice, phone, watcher) = Phone::pair(&server);
     let _publication = phone.publish(&Pidf::basic(&alice, "open"));
     let mut subscription = watcher.subscribe(&alice);
     subscription.notify();
@@ -45,8 +44,7 @@ fn a_cseq_must_not_go_back() {
 #[test]
 fn a_refresh_may_be_too_brief() {
     let server = Server::shared();
-    let (alice, bob) = (user("alice"), user("bob"));
-    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let (alice, phone, watcher) = Phone::pair(&server);
     let mut subscription = watcher.subscribe(&alice);
     subscription.notify();
     let brief = subscription.request(10);
@@ -61,8 +59,7 @@ fn a_refresh_may_be_too_brief() {
 #[test]
 fn a_refresh_is_authorized_again() {
     let mut server = Server::start(Config::new().rules("confirm"));
-    let (alice, bob) = (user("alice"), user("bob"));
-    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let (alice, phone, watcher) = Phone::pair(&server);
     let _publication = phone.publish(&Pidf::basic(&alice, "open"));
     let mut subscription = watcher.subscribe(&alice);
     assert!(subscription.notify().expect("pending").message().body.is_empty());

@@ -1,11 +1,10 @@
 //! Files of identities and lists (design 8, WPS-18 to WPS-21): loaded before anything is served, reloaded by
 //! interval, by signal and by command; whole or not at all.
 
-use std::process::{Command, Output};
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
-use rollcall_tests::process::binary;
+use rollcall_tests::cli::rollcall;
 use rollcall_tests::{Config, Phone, Pidf, Server};
 use serde_json::Value;
 
@@ -27,7 +26,7 @@ fn config() -> Config {
 }
 
 fn identity(server: &Server, uri: &str) -> Value {
-    serde_json::from_str(&server.admin().get(&format!("/identity?uri={uri}"))).expect("JSON")
+    server.admin().json(&format!("/identity?uri={uri}"))
 }
 
 fn fundamental(server: &Server, uri: &str) -> String {
@@ -45,15 +44,6 @@ fn failures(server: &Server, table: &str) -> Option<f64> {
     server.admin().metrics().sum("rollcall_table_failures_total", &[&format!("table=\"{table}\"")])
 }
 
-fn rollcall(server: &Server, arguments: &[&str]) -> Output {
-    let admin = server.admin().0.to_string();
-    Command::new(binary()).args(arguments).args(["--admin", &admin]).output().expect("the rollcall command")
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).expect("UTF-8")
-}
-
 /// WPS-18: the lists hold before the first request is served. WPS-19, WPS-20: both the entry and the sender are
 /// mapped. Each list has its file.
 #[test]
@@ -69,7 +59,7 @@ fn lists_hold_from_the_first_request_on() {
     let loaded = metrics.sum("rollcall_table_last_success_timestamp_seconds", &["table=\"black\""]);
     assert!(loaded.is_some_and(|seconds| seconds > 1.7e9), "{}", metrics.text());
     assert!(metrics.sum("rollcall_table_load_seconds", &["table=\"black\""]).is_some());
-    let shown = text(&rollcall(&server, &["show", "identity", "tel:+1-555-0100"]).stdout);
+    let shown = server.rollcall(&["show", "identity", "tel:+1-555-0100"]).out;
     assert!(shown.contains("fundamental: sip:alice@example.com\n"), "{shown}");
 }
 
@@ -97,9 +87,9 @@ fn an_operator_reloads_by_signal_and_by_command() {
     let server = server(&[], config);
     server.replace("white.txt", "sip:a@example.com");
     server.advance(Duration::from_secs(1_000_000));
-    let reloaded = rollcall(&server, &["reload"]);
-    assert_eq!(reloaded.status.code(), Some(0), "{}", text(&reloaded.stderr));
-    let said = text(&reloaded.stdout);
+    let reloaded = server.rollcall(&["reload"]);
+    assert_eq!(reloaded.code, Some(0), "{}", reloaded.err);
+    let said = reloaded.out;
     assert!(said.contains("identities: unchanged, 2 entries\n"), "{said}");
     assert!(said.contains("white: replaced, 1 entries, "), "nothing had reloaded it before: {said}");
     server.replace("white.txt", "sip:a@example.com\nsip:b@example.com");
@@ -130,17 +120,17 @@ fn a_broken_file_leaves_the_former_table_in_force() {
     let warnings = || server.log().lines().filter(|line| line.contains("table not reloaded")).count();
     assert_eq!(warnings(), 1, "{}", server.log());
 
-    let reloaded = rollcall(&server, &["reload"]);
-    assert_eq!(reloaded.status.code(), Some(1));
-    assert!(text(&reloaded.stdout).contains("black: kept as it was, 1 entries\n"));
-    let said = text(&reloaded.stderr);
+    let reloaded = server.rollcall(&["reload"]);
+    assert_eq!(reloaded.code, Some(1));
+    assert!(reloaded.out.contains("black: kept as it was, 1 entries\n"));
+    let said = reloaded.err;
     let file = server.folder().join("black.txt");
     for line in [2, 4] {
         assert!(said.contains(&format!("{}:{line}: ", file.display())), "{said}");
     }
     assert_eq!(server.admin().call("POST", "/reload").0, 422);
     std::fs::remove_file(&file).expect("remove a file");
-    let said = text(&rollcall(&server, &["reload"]).stderr);
+    let said = server.rollcall(&["reload"]).err;
     assert!(said.contains("black.txt: cannot be read: No such file"), "{said}");
     assert_eq!(identity(&server, "sip:mallory@example.com")["black"], "identity");
 
@@ -158,7 +148,7 @@ fn a_conflict_in_the_map_is_told_with_both_lines() {
     let server = server(&[], config());
     server
         .replace("map.json", "{\n\"sip:a@example.com\": [\"tel:+1\"],\n\"sip:b@example.com\": [\"tel:+1\"]}");
-    let said = text(&rollcall(&server, &["reload"]).stderr);
+    let said = server.rollcall(&["reload"]).err;
     let line = said.lines().find(|line| line.contains("map.json:3: "));
     assert!(line.is_some_and(|line| line.contains("tel:+1") && line.contains("line 2")), "{said}");
     assert_eq!(fundamental(&server, "tel:+15550100"), "sip:alice@example.com");
@@ -199,13 +189,10 @@ fn broken_files_are_problems_of_the_configuration() {
         }
         assert!(!folder.path().join("data").exists(), "nothing was started:\n{}", refusal.output);
     }
-    let check = Command::new(binary())
-        .args(["check", "--config"])
-        .arg(folder.path().join("rollcall.toml"))
-        .output()
-        .expect("the rollcall command");
-    assert_eq!(check.status.code(), Some(78));
-    assert!(text(&check.stderr).contains("white.txt:2: not UTF-8"));
+    let file = folder.path().join("rollcall.toml");
+    let check = rollcall(&["check", "--config", file.to_str().expect("a path in UTF-8")]);
+    assert_eq!(check.code, Some(78));
+    assert!(check.err.contains("white.txt:2: not UTF-8"));
 }
 
 /// WPS-46, WPS-48: a site's own rules come from a file, are reloaded when asked for, and a file that cannot be
@@ -225,15 +212,15 @@ fn identity_rules_of_a_site_are_loaded_and_reloaded() {
     assert!(calls >= Some(3.0), "{calls:?}");
 
     std::fs::write(&rules, b"\0asm").expect("write a file");
-    let reloaded = rollcall(&server, &["reload"]);
-    assert_eq!(reloaded.status.code(), Some(1));
-    assert!(text(&reloaded.stdout).contains("identity rules: kept as they were\n"));
-    assert!(text(&reloaded.stderr).contains("rules.wasm: "));
+    let reloaded = server.rollcall(&["reload"]);
+    assert_eq!(reloaded.code, Some(1));
+    assert!(reloaded.out.contains("identity rules: kept as they were\n"));
+    assert!(reloaded.err.contains("rules.wasm: "));
     assert_eq!(fundamental(&server, "sip:pbx-alice@example.com"), "sip:alice@example.com");
 
     // These give everybody back as the built-in rules have them.
     std::fs::write(&rules, rollcall_test_guests::IDENTITY_RULES).expect("write a file");
-    let said = text(&rollcall(&server, &["reload"]).stdout);
+    let said = server.rollcall(&["reload"]).out;
     assert!(said.contains("identity rules: replaced"), "{said}");
     assert_eq!(fundamental(&server, "sip:pbx-alice@example.com"), "sip:pbx-alice@example.com");
     assert_eq!(server.admin().call("POST", "/rollback").0, 200);
@@ -262,9 +249,9 @@ fn a_component_without_the_configured_tables_is_refused() {
     let server = server(&[], config());
     let guest = server.folder().join("guest.wasm");
     std::fs::write(&guest, rollcall_test_guests::GUEST).expect("write a file");
-    let swapped = rollcall(&server, &["swap", guest.to_str().expect("a path in UTF-8")]);
-    assert_eq!(swapped.status.code(), Some(1));
-    let said = text(&swapped.stderr);
+    let swapped = server.rollcall(&["swap", guest.to_str().expect("a path in UTF-8")]);
+    assert_eq!(swapped.code, Some(1));
+    let said = swapped.err;
     assert!(said.contains("lists.black: ") && said.contains("has no such table"), "{said}");
     assert_eq!(fundamental(&server, "tel:+15550100"), "sip:alice@example.com", "the running one goes on");
 }

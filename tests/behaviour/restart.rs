@@ -61,8 +61,7 @@ fn tags_are_never_given_twice() {
 #[test]
 fn an_unanswered_notify_is_made_good_after_a_restart() {
     let mut server = Server::start(Config::new());
-    let (alice, bob) = (user("alice"), user("bob"));
-    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let (alice, phone, watcher) = Phone::pair(&server);
     let mut subscription = watcher.subscribe(&alice);
     subscription.notify();
     subscription.script(Box::new(|_| rollcall_tests::Answer::Silence));
@@ -82,8 +81,7 @@ fn an_unanswered_notify_is_made_good_after_a_restart() {
 #[test]
 fn a_kill_loses_nothing_acknowledged() {
     let mut server = Server::start(Config::new());
-    let (alice, bob) = (user("alice"), user("bob"));
-    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let (alice, phone, watcher) = Phone::pair(&server);
     let mut publication = phone.publish(&Pidf::basic(&alice, "open"));
     let mut subscription = watcher.subscribe(&alice);
     let mut last = subscription.notify().message().cseq();

@@ -10,8 +10,7 @@ use rollcall_tests::{LIMIT, Phone, Pidf, Server};
 #[test]
 fn a_retransmitted_publish_gets_the_same_answer() {
     let server = Server::shared();
-    let (alice, bob) = (user("alice"), user("bob"));
-    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let (alice, phone, watcher) = Phone::pair(&server);
     let mut subscription = watcher.subscribe(&alice);
     subscription.notify();
     let mut publication = phone.publish(&Pidf::basic(&alice, "open"));
@@ -34,8 +33,7 @@ fn a_retransmitted_publish_gets_the_same_answer() {
 #[test]
 fn a_retransmitted_subscribe_makes_one_dialog() {
     let server = Server::shared();
-    let (alice, bob) = (user("alice"), user("bob"));
-    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let (alice, phone, watcher) = Phone::pair(&server);
     let request = watcher.subscribe_request(&alice);
     let notifies = watcher.endpoint().watch(request.call_id(), Box::new(|_| rollcall_tests::Answer::Ok));
     let transaction = watcher.begin(&request);
@@ -109,8 +107,7 @@ fn a_merged_request_is_a_loop() {
 #[test]
 fn a_cancel_changes_nothing() {
     let server = Server::shared();
-    let (alice, bob) = (user("alice"), user("bob"));
-    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let (alice, phone, watcher) = Phone::pair(&server);
     let request = watcher.subscribe_request(&alice);
     let mut subscription = watcher.subscribe_with(request.clone());
     subscription.notify();

@@ -26,8 +26,7 @@ fn swap(server: &Server, component: &str) -> Said {
 #[test]
 fn state_goes_forwards_and_back() {
     let mut server = server();
-    let (alice, bob) = (user("alice"), user("bob"));
-    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let (alice, phone, watcher) = Phone::pair(&server);
     let mut publication = phone.publish(&Pidf::basic(&alice, "open"));
     let mut subscription = watcher.subscribe(&alice);
     assert_eq!(subscription.notify().document().basics(), ["open"]);

@@ -66,8 +66,7 @@ fn the_time_granted_is_never_longer_than_asked() {
 #[test]
 fn each_change_is_notified_with_the_complete_state() {
     let server = Server::shared();
-    let (alice, bob) = (user("alice"), user("bob"));
-    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let (alice, phone, watcher) = Phone::pair(&server);
     let mut subscription = watcher.subscribe(&alice);
     subscription.notify();
     let two = |basic: &str| {
@@ -91,8 +90,7 @@ fn each_change_is_notified_with_the_complete_state() {
 #[test]
 fn the_event_id_is_repeated() {
     let server = Server::shared();
-    let (alice, bob) = (user("alice"), user("bob"));
-    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let (alice, phone, watcher) = Phone::pair(&server);
     let request = watcher.subscribe_request(&alice).with("Event", "presence;id=Ab7;foo=bar");
     let mut subscription = watcher.subscribe_with(request);
     subscription.notify();
@@ -106,8 +104,7 @@ fn the_event_id_is_repeated() {
 #[test]
 fn another_id_in_the_dialog_does_not_disturb_the_first() {
     let server = Server::shared();
-    let (alice, bob) = (user("alice"), user("bob"));
-    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let (alice, phone, watcher) = Phone::pair(&server);
     let mut subscription = watcher.subscribe(&alice);
     subscription.notify();
     let second = subscription.request(3600).with("Event", "presence;id=2");
@@ -141,8 +138,7 @@ fn the_response_makes_the_dialog() {
 #[test]
 fn the_host_of_a_presentity_has_no_case() {
     let server = Server::shared();
-    let (alice, bob) = (user("alice"), user("bob"));
-    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let (alice, phone, watcher) = Phone::pair(&server);
     let _publication = phone.publish(&Pidf::basic(&alice, "open"));
     let mut same = watcher.subscribe(&alice.replace("example.com", "EXAMPLE.com"));
     assert_eq!(same.notify().document().basics(), ["open"]);

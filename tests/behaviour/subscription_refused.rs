@@ -100,8 +100,7 @@ fn a_body_that_is_not_understood_is_unsupported() {
 #[test]
 fn an_unknown_extension_is_named() {
     let server = Server::shared();
-    let (alice, bob) = (user("alice"), user("bob"));
-    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let (alice, phone, watcher) = Phone::pair(&server);
     let answer = watcher.send(&watcher.subscribe_request(&alice).with("Require", "nonesuch")).expect(420);
     assert_eq!(answer.values("Unsupported"), ["nonesuch"]);
     let mut subscription = watcher.subscribe(&alice);

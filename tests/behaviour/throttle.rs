@@ -13,8 +13,7 @@ fn throttled() -> Server {
 #[test]
 fn changes_in_an_interval_become_one_notification() {
     let server = throttled();
-    let (alice, bob) = (user("alice"), user("bob"));
-    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let (alice, phone, watcher) = Phone::pair(&server);
     let mut subscription = watcher.subscribe(&alice);
     subscription.notify();
     server.advance(Duration::from_secs(6));
@@ -41,8 +40,7 @@ fn changes_in_an_interval_become_one_notification() {
 #[test]
 fn answers_to_subscribe_are_not_held_back() {
     let server = throttled();
-    let (alice, bob) = (user("alice"), user("bob"));
-    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let (alice, phone, watcher) = Phone::pair(&server);
     let mut publication = phone.publish(&Pidf::basic(&alice, "open"));
     let mut subscription = watcher.subscribe(&alice);
     assert_eq!(subscription.notify().document().basics(), ["open"]);

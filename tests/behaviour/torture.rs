@@ -1,7 +1,6 @@
 //! The torture messages of RFC 4475 and RFC 5118 (SIP-20): none may stop the server. What each is
 //! answered is tested beside the stack.
 
-use rollcall_tests::server::user;
 use rollcall_tests::{Config, Phone, Pidf, Server};
 use std::path::{Path, PathBuf};
 
@@ -28,8 +27,7 @@ fn messages() -> Vec<PathBuf> {
 #[test]
 fn torture_messages_do_not_stop_the_server() {
     let mut server = Server::start(Config::new());
-    let (alice, bob) = (user("alice"), user("bob"));
-    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let (alice, phone, watcher) = Phone::pair(&server);
     let mut publication = phone.publish(&Pidf::basic(&alice, "open"));
     let mut subscription = watcher.subscribe(&alice);
     subscription.notify();

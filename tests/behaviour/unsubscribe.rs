@@ -8,8 +8,7 @@ use rollcall_tests::{Answer, Phone, Pidf, Server};
 #[test]
 fn an_unsubscribe_ends_with_a_notify() {
     let server = Server::shared();
-    let (alice, bob) = (user("alice"), user("bob"));
-    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let (alice, phone, watcher) = Phone::pair(&server);
     let mut publication = phone.publish(&Pidf::basic(&alice, "open"));
     let (mut ended, mut other) = (watcher.subscribe(&alice), watcher.subscribe(&alice));
     ended.notify();

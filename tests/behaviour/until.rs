@@ -15,8 +15,7 @@ fn person(inside: &str) -> String {
 #[test]
 fn what_is_over_goes_by_itself() {
     let server = Server::start(Config::new().clock());
-    let (alice, bob) = (user("alice"), user("bob"));
-    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let (alice, phone, watcher) = Phone::pair(&server);
     let inside = format!(
         "<rpid:activities from=\"{}\" until=\"{}\"><rpid:meeting/></rpid:activities>\
          <rpid:mood until=\"{}\"><rpid:sad/></rpid:mood><rpid:sphere><rpid:work/></rpid:sphere>",
@@ -59,8 +58,7 @@ fn what_is_over_goes_by_itself() {
 #[test]
 fn what_is_over_already_is_never_shown() {
     let server = Server::shared();
-    let (alice, bob) = (user("alice"), user("bob"));
-    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let (alice, phone, watcher) = Phone::pair(&server);
     let inside = format!("<rpid:activities until=\"{}\"><rpid:away/></rpid:activities>", from_now(-5));
     let _publication = phone.publish(&Pidf::of(&alice).tuple("t", "open").raw(&person(&inside)).text());
     let mut subscription = watcher.subscribe(&alice);
@@ -74,8 +72,7 @@ fn what_is_over_already_is_never_shown() {
 #[test]
 fn timed_status_ends_when_its_time_comes() {
     let server = Server::start(Config::new().clock());
-    let (alice, bob) = (user("alice"), user("bob"));
-    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let (alice, phone, watcher) = Phone::pair(&server);
     let later = |from: i64, until: i64| {
         format!(
             "<ts:timed-status xmlns:ts=\"urn:ietf:params:xml:ns:pidf:timed-status\" from=\"{}\" until=\"{}\">\
@@ -106,8 +103,7 @@ fn timed_status_ends_when_its_time_comes() {
 #[test]
 fn ends_outlive_a_restart() {
     let mut server = Server::start(Config::new().clock());
-    let (alice, bob) = (user("alice"), user("bob"));
-    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let (alice, phone, watcher) = Phone::pair(&server);
     let inside = format!(
         "<rpid:activities until=\"{}\"><rpid:away/></rpid:activities><rpid:mood until=\"{}\"><rpid:sad/></rpid:mood>",
         from_now(300),

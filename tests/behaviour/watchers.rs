@@ -50,8 +50,7 @@ fn all_watchers_get_every_change() {
 #[test]
 fn a_wide_fan_out_reaches_everyone() {
     let server = Server::shared();
-    let (alice, bob) = (user("alice"), user("bob"));
-    let (phone, watcher) = (Phone::udp(&server, &alice), Phone::udp(&server, &bob));
+    let (alice, phone, watcher) = Phone::pair(&server);
     let mut subscriptions: Vec<_> = (0..400).map(|_| watcher.subscribe(&alice)).collect();
     for subscription in &mut subscriptions {
         subscription.notify();

@@ -3,7 +3,6 @@
 use rollcall_tests::phone::PIDF;
 use rollcall_tests::rng::Rng;
 use rollcall_tests::{LIMIT, Message, Notify, Phone, Pidf, Server, Subscription};
-use serde_json::Value;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -202,7 +201,6 @@ impl Watch<'_> {
 
 /// Live subscriptions to a person, as an operator is told.
 fn watchers(server: &Server, person: &str) -> u64 {
-    let answer: Value =
-        serde_json::from_str(&server.admin().get(&format!("/presentity?uri={person}"))).expect("JSON");
+    let answer = server.admin().json(&format!("/presentity?uri={person}"));
     answer["subscriptions"]["presence"]["total"].as_u64().expect("a number")
 }

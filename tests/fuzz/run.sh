@@ -29,11 +29,12 @@ else
 fi
 export CARGO_TARGET_DIR="$target_dir/fuzz"
 
-# Each of the RFCs' patches with what it is applied to, or the outcome of it, behind a zero byte.
+# Each of the RFCs' patches with what it is applied to, or the outcome of it, behind a zero byte; with what is to stand
+# before the first and before the second of them.
 pairs() {
     for before in ../data/patches/*-"$2".xml; do
         name=$(basename "$before" "-$2.xml")
-        { cat "$before"; printf '\0'; cat "../data/patches/$name-$3.xml"; } >"$1/$name"
+        { printf %s "${4-}"; cat "$before"; printf '\0%s' "${5-}"; cat "../data/patches/$name-$3.xml"; } >"$1/$name"
     done
 }
 
@@ -66,6 +67,15 @@ for target in "$@"; do
         esac
         dictionary=xml.dict
         ;;
+    community)
+        pairs "$corpus" full diff 1 1
+        dictionary=xml.dict
+        ;;
+    rehearsed_bodies)
+        pairs "$corpus" before after 0
+        dictionary=xml.dict
+        ;;
+    recording) ;;
     configuration) seed "$corpus" seeds/configuration.txt ;;
     source) seed "$corpus" seeds/source.txt ;;
     reginfo)

@@ -1,5 +1,6 @@
 //! The admin address: HTTP, and Prometheus text.
 
+use serde_json::Value;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
@@ -35,6 +36,14 @@ impl Admin {
         let (status, body) = self.call("GET", path);
         assert_eq!(status, 200, "GET {path}: {body}");
         body
+    }
+
+    /// `GET`, and what it says as JSON; fails the test unless the answer is 200 and is JSON.
+    #[track_caller]
+    #[must_use]
+    pub fn json(&self, path: &str) -> Value {
+        let body = self.get(path);
+        serde_json::from_str(&body).unwrap_or_else(|error| panic!("GET {path}: {error}: {body}"))
     }
 
     /// All metrics.

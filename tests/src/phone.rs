@@ -4,7 +4,7 @@ use crate::LIMIT;
 use crate::endpoint::{Arrived, Endpoint, Transport};
 use crate::message::Message;
 use crate::rng::unique;
-use crate::server::Server;
+use crate::server::{Server, user};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -26,6 +26,15 @@ impl Phone {
     #[must_use]
     pub fn udp(server: &Server, identity: &str) -> Self {
         Self::at(server.udp(), server.tcp(), Transport::Udp, identity, true)
+    }
+
+    /// Somebody whom no other test uses, with a phone, and the phone of another such one, who may watch: alice's
+    /// identity, alice's phone and bob's, both as of [`Phone::udp`].
+    #[must_use]
+    pub fn pair(server: &Server) -> (String, Self, Self) {
+        let alice = user("alice");
+        let (phone, watcher) = (Self::udp(server, &alice), Self::udp(server, &user("bob")));
+        (alice, phone, watcher)
     }
 
     /// A phone that talks UDP and refuses TCP connections.

@@ -9,11 +9,9 @@ mod common;
 use common::{Bench, CONFIGURATION, etag, head, publish, request};
 use rollcall_engine::{EngineConfig, Request};
 use rollcall_plugin::Presence;
-use rollcall_plugin::ports::{
-    Delivery, Durability, Entry, Host, Instant as Time, Level, Outgoing, RuleFailure, Verdict,
-};
+use rollcall_plugin::ports::Verdict;
 use rollcall_plugin::sip::owned::OwnedMessage;
-use std::collections::BTreeMap;
+use rollcall_plugin::testing::PlainHost;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
@@ -22,65 +20,6 @@ const STEPS: usize = 10_000;
 const ROUNDS: usize = 5;
 /// Generations that are loaded one after another.
 const GENERATIONS: usize = 8;
-
-/// One partition without staging: next to nothing, so that what is measured is the logic.
-#[derive(Default)]
-struct Plain(BTreeMap<Vec<u8>, Vec<u8>>);
-
-impl Host for Plain {
-    fn enter(&mut self, _partition: &str) {}
-    fn epoch(&mut self) -> u64 {
-        0
-    }
-    fn get(&mut self, key: &[u8]) -> Option<Vec<u8>> {
-        self.0.get(key).cloned()
-    }
-    fn scan(&mut self, prefix: &[u8], after: Option<&[u8]>, limit: u32) -> Vec<Entry> {
-        let found = self.0.range(after.unwrap_or(prefix).to_vec()..);
-        let found = found.filter(|(key, _)| after != Some(key.as_slice()));
-        let found = found.take_while(|(key, _)| key.starts_with(prefix)).take(limit as usize);
-        found.map(|(key, value)| (key.clone(), value.clone())).collect()
-    }
-    fn put(&mut self, key: &[u8], value: &[u8], _durability: Durability, _expires: Option<Time>) {
-        self.0.insert(key.to_vec(), value.to_vec());
-    }
-    fn delete(&mut self, key: &[u8], _durability: Durability) {
-        self.0.remove(key);
-    }
-    fn set_timer(&mut self, _name: &[u8], _due: Time, _payload: &[u8]) {}
-    fn cancel_timer(&mut self, _name: &[u8]) {}
-    fn send(&mut self, request: Outgoing, _token: &[u8], _delivery: Delivery) {
-        black_box(request);
-    }
-    fn post(&mut self, _partition: &str, _payload: &[u8]) {}
-    fn lookup(&mut self, _table: &str, _key: &[u8]) -> Option<Vec<u8>> {
-        None
-    }
-    fn table_version(&mut self, _table: &str) -> u64 {
-        0
-    }
-    fn table_entries(&mut self, _table: &str, _at: u64, _limit: u32) -> (Vec<Entry>, Option<u64>) {
-        (Vec::new(), None)
-    }
-    fn normalize(&mut self, _uri: &str, _normalized: &str) -> Result<String, RuleFailure> {
-        Err(RuleFailure::Broken(String::new()))
-    }
-    fn fundamental(&mut self, _identity: &str, _mapped: &str) -> Result<String, RuleFailure> {
-        Err(RuleFailure::Broken(String::new()))
-    }
-    fn now(&mut self) -> Time {
-        1_700_000_000_000
-    }
-    fn random(&mut self, length: u32) -> Vec<u8> {
-        vec![7; length as usize]
-    }
-    fn log_enabled(&mut self, _level: Level) -> bool {
-        false
-    }
-    fn log(&mut self, _level: Level, _message: &str, _fields: &[(&str, &str)]) {}
-    fn count(&mut self, _name: &str, _labels: &[(&str, &str)], _more: u64) {}
-    fn gauge(&mut self, _name: &str, _labels: &[(&str, &str)], _value: f64) {}
-}
 
 fn main() {
     // `cargo test --benches` only wants to know that it starts.
@@ -103,7 +42,7 @@ fn steps() {
     println!("  {:<18}{:>10}{:>12}{:>8}", "", "natively", "sandboxed", "ratio");
     let bench = Bench::new();
     let presence = Presence::configure(CONFIGURATION).expect("a configuration");
-    let mut host = Plain::default();
+    let mut host = PlainHost::default();
 
     let options = request(format!("{}Content-Length: 0\r\n\r\n", head("OPTIONS", 0, "w")));
     let native = median(|| natively(&presence, &mut host, || options.clone(), |_| {}));
@@ -140,7 +79,7 @@ fn line(name: &str, native: f64, sandboxed: f64) {
 /// Time that the logic takes; reading the message is the host's business in both.
 fn natively(
     presence: &Presence,
-    host: &mut Plain,
+    host: &mut PlainHost,
     mut request: impl FnMut() -> Request,
     mut answered: impl FnMut(&str),
 ) -> Duration {

@@ -59,6 +59,8 @@ pub use metrics::{
     ByKind, Counter, GROUP_BOUNDS, Gauges, Histogram, IdentityCounts, Metrics, RecordCounts, ShadowCounts,
     TIME_BOUNDS,
 };
+#[doc(hidden)]
+pub use rehearsal::fuzzing;
 pub use rehearsal::{
     Beginning, Change, Chosen, Contents, Ending, Example, Group, Item, PromoteError, RecordError,
     RecordOptions, RecordedComponent, Recording, RecordingError, Replay, ReplayError, ReplayOptions, Report,

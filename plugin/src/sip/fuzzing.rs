@@ -3,7 +3,7 @@
 use super::HeaderName as Name;
 use super::asserted::{Asserted, Privacy};
 use super::cseq::CSeq;
-use super::dialog::{Dialog, DialogId};
+use super::dialog::{Dialog, DialogId, Own, SubscriberDialog};
 use super::digest::{Asker, Protection, Received, Request};
 use super::disposition::{Disposition, is_plainly_encoded};
 use super::etag::{self, EntityTag};
@@ -207,12 +207,26 @@ pub fn dialog(data: &[u8]) {
 }
 
 fn dialog_of(message: &Message<'_>) {
+    subscriber_dialog_of(message);
     let Ok(dialog) = Dialog::create(message, "local") else { return };
     let mut headers = HeaderBlock::new();
     let uri = dialog.write_request("NOTIFY", 1, &mut headers);
     assert!(Uri::parse(uri).is_ok());
     let Ok(bytes) = postcard::to_allocvec(&dialog) else { return };
     assert_eq!(postcard::from_bytes::<Dialog<'_>>(&bytes).as_ref(), Ok(&dialog));
+}
+
+/// The dialog of the other side: whoever sends the NOTIFY that creates it has a say in each request in it.
+fn subscriber_dialog_of(notify: &Message<'_>) {
+    let Ok(mut dialog) = SubscriberDialog::create(notify, Own([7; 16]), 1) else { return };
+    let mut headers = HeaderBlock::new();
+    dialog.write_request("sip:us@example.com", "sip:them@example.org", &mut headers);
+    assert!(headers.finish().is_ok() && Uri::parse(dialog.target()).is_ok());
+    let Ok(bytes) = postcard::to_allocvec(&dialog) else { return };
+    assert_eq!(postcard::from_bytes::<SubscriberDialog>(&bytes).as_ref(), Ok(&dialog));
+    let before = dialog.clone();
+    assert_eq!(dialog.advance(notify), Ok(Ok(())));
+    assert!(dialog == before, "the same NOTIFY again changes a dialog");
 }
 
 /// [`ReceivedState`].

@@ -1,28 +1,14 @@
 //! What an operator sees of sources: state of each in metrics and on the admin address.
 
-use std::process::Command;
 use std::time::Duration;
 
 use rollcall_tests::phone::PIDF;
-use rollcall_tests::process::binary;
 use rollcall_tests::reginfo::REGINFO;
 use rollcall_tests::subscription::Answer;
 use rollcall_tests::{Config, Phone, Reginfo, Server, Source};
 use serde_json::Value;
 
 use super::*;
-
-fn get(server: &Server, target: &str) -> Value {
-    serde_json::from_str(&server.admin().get(target)).expect("JSON")
-}
-
-fn show(server: &Server, arguments: &[&str]) -> String {
-    let admin = server.admin().0.to_string();
-    let output = Command::new(binary()).arg("show").args(arguments).args(["--admin", &admin]).output();
-    let output = output.expect("the rollcall command");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).expect("UTF-8")
-}
 
 fn figure(server: &Server, name: &str, source: &str) -> Option<f64> {
     server.admin().metrics().sum(&format!("rollcall_plugin_{name}"), &[&format!("source=\"{source}\"")])
@@ -42,9 +28,9 @@ fn the_state_of_each_source_is_told() {
         .source("registrar", scscf(&registrar))
         .source("community", community(&partner, "partner", "partner.json"));
     let server = Server::start_with(&[("partner.json", PARTNER)], config);
-    let all = get(&server, "/sources").to_string();
+    let all = server.admin().json("/sources").to_string();
     assert!(all.contains("scscf") && all.contains("partner"), "{all}");
-    let before = get(&server, "/source?name=scscf");
+    let before = server.admin().json("/source?name=scscf");
     assert_eq!((&before["users"], &before["last_contact"]), (&Value::from(0), &Value::Null), "{before}");
     assert_eq!(server.admin().call("GET", "/source?name=nonesuch").0, 400);
 
@@ -54,18 +40,19 @@ fn the_state_of_each_source_is_told() {
     shown(&mut carols, |document| is_open(document, CAROL));
     partner.subscribe().expect_initial(AL, 500);
     wait_until("two users of the registrar, and a failure of the partner", || {
-        let (scscf, partner) = (get(&server, "/source?name=scscf"), get(&server, "/source?name=partner"));
+        let (scscf, partner) =
+            (server.admin().json("/source?name=scscf"), server.admin().json("/source?name=partner"));
         scscf["users"] == 2 && scscf["last_contact"].is_u64() && partner["last_error"].is_object()
     });
-    let told = get(&server, "/source?name=partner");
+    let told = server.admin().json("/source?name=partner");
     assert_eq!(told["users"], 1, "{told}");
     assert!(told["last_error"].to_string().contains("500"), "{told}");
     assert!(told["next_try"].as_u64() > told["last_error"]["at"].as_u64(), "{told}");
-    let text = show(&server, &["source", "partner"]);
+    let text = server.rollcall(&["show", "source", "partner"]).expect(0);
     for word in ["last error", "500", "next try", "users: 1", " GMT"] {
         assert!(text.contains(word), "{word} in:\n{text}");
     }
-    let text = show(&server, &["sources"]);
+    let text = server.rollcall(&["show", "sources"]).expect(0);
     assert!(text.contains("scscf") && text.contains("registrar"), "{text}");
 
     // The gauges are set from time to time.
@@ -80,13 +67,16 @@ fn the_state_of_each_source_is_told() {
     assert!(figure(&server, "source_subscribes_total", "scscf") >= Some(2.0));
     assert!(figure(&server, "source_notifies_total", "scscf") >= Some(2.0));
 
-    let alice = get(&server, &format!("/presentity?uri={ALICE}"));
+    let alice = server.admin().json(&format!("/presentity?uri={ALICE}"));
     let sources = alice["sources"].as_array().unwrap_or_else(|| panic!("sources in {alice}"));
     assert_eq!(sources.len(), 2, "{alice}");
     assert!(alice["document"]["tuples"].to_string().contains(ALICE), "{alice}");
-    let text = show(&server, &["presentity", ALICE]);
+    let text = server.rollcall(&["show", "presentity", ALICE]).expect(0);
     assert!(text.contains("scscf") && text.contains("partner"), "{text}");
-    for listing in [show(&server, &["presentities"]), get(&server, "/presentities").to_string()] {
+    for listing in [
+        server.rollcall(&["show", "presentities"]).expect(0),
+        server.admin().json("/presentities").to_string(),
+    ] {
         assert!(listing.contains(ALICE) && !listing.contains("source:"), "{listing}");
     }
 }
@@ -100,7 +90,7 @@ fn the_count_of_users_outlives_a_kill() {
     shown(&mut alices, |document| is_open(document, ALICE));
     let mut carols = watcher.subscribe(CAROL);
     carols.notify();
-    let users = |server: &Server| get(server, "/source?name=scscf")["users"].as_u64();
+    let users = |server: &Server| server.admin().json("/source?name=scscf")["users"].as_u64();
     wait_until("two users", || users(&server) == Some(2));
     for _ in 0..2 {
         server.kill();

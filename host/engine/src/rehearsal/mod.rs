@@ -8,6 +8,9 @@ mod blob;
 mod capture;
 mod control;
 mod difference;
+#[doc(hidden)]
+pub mod fuzzing;
+mod queue;
 mod ranges;
 mod recorded;
 mod recorder;

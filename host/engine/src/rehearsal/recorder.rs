@@ -3,6 +3,7 @@
 //! Invariant: a step never waits for the recording. What does not fit into the queue is left out whole and
 //! counted, in the recording's end too.
 
+use super::queue::{Inlet, Outlet, queue};
 use super::recording::{Ending, Why, Writer};
 use super::tap::{Share, Subject, Tap};
 use super::trace::Trace;
@@ -10,7 +11,6 @@ use crate::generation::Generation;
 use crate::runner::Shared;
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -49,14 +49,10 @@ pub enum RecordError {
     Thread(#[from] std::io::Error),
 }
 
-/// A step that waits to be written.
-type Waiting = (Arc<Trace>, Arc<Generation>, usize);
-
 /// A recording under way.
 pub(crate) struct Recorder {
     share: Share,
-    queue: SyncSender<Waiting>,
-    bytes: AtomicUsize,
+    queue: Inlet,
     left_out: AtomicUsize,
     /// Whether it has been asked to end, and whether that is because the engine stops.
     asked: AtomicBool,
@@ -69,10 +65,7 @@ impl Tap for Recorder {
     }
 
     fn take(&self, trace: &Arc<Trace>, generation: &Arc<Generation>) {
-        let size = trace.size();
-        let fits = self.bytes.fetch_add(size, Ordering::Relaxed) + size <= QUEUE_BYTES;
-        if !fits || self.queue.try_send((trace.clone(), generation.clone(), size)).is_err() {
-            self.bytes.fetch_sub(size, Ordering::Relaxed);
+        if !self.queue.put(trace, generation) {
             self.left_out.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -92,11 +85,10 @@ impl Recorder {
         if shared.stopping.load(Ordering::SeqCst) {
             return Err(RecordError::Stopped);
         }
-        let (queue, steps) = sync_channel(QUEUE);
+        let (queue, steps) = queue(QUEUE, QUEUE_BYTES);
         let recorder = Arc::new(Recorder {
             share: Share::new(options.share),
             queue,
-            bytes: AtomicUsize::new(0),
             left_out: AtomicUsize::new(0),
             asked: AtomicBool::new(false),
             stopped: AtomicBool::new(false),
@@ -121,7 +113,7 @@ impl Recorder {
     fn write(
         self: Arc<Self>,
         shared: &Weak<Shared>,
-        steps: &Receiver<Waiting>,
+        steps: &Outlet,
         options: &RecordOptions,
         at: u64,
         out: Box<dyn Write + Send>,
@@ -156,19 +148,18 @@ impl Recorder {
     /// Writes steps until there is a reason to end.
     fn write_steps(
         &self,
-        steps: &Receiver<Waiting>,
+        steps: &Outlet,
         writer: &mut Writer,
         sink: &mut Sink,
         (until, limit): (Instant, u64),
     ) -> std::io::Result<Why> {
-        let mut step = |sink: &mut Sink, (trace, generation, size): Waiting| {
-            self.bytes.fetch_sub(size, Ordering::Relaxed);
+        let mut step = |sink: &mut Sink, (trace, generation): (Arc<Trace>, Arc<Generation>)| {
             writer.step(&mut sink.bytes, &trace, &generation);
             sink.steps += 1;
         };
         let mut handed_on = Instant::now();
         let why = loop {
-            if let Ok(waiting) = steps.recv_timeout(LOOK) {
+            if let Some(waiting) = steps.next(LOOK) {
                 step(sink, waiting);
             }
             if sink.bytes.len() >= CHUNK || handed_on.elapsed() >= LOOK {
@@ -186,7 +177,7 @@ impl Recorder {
             }
         };
         // What was in the queue by then belongs to it.
-        for waiting in steps.try_iter().take(QUEUE) {
+        for waiting in std::iter::from_fn(|| steps.next(Duration::ZERO)).take(QUEUE) {
             step(sink, waiting);
             if sink.size() >= limit {
                 return Ok(Why::Limit);

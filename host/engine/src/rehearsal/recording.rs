@@ -171,7 +171,7 @@ fn frame(out: &mut Vec<u8>, frame: &Frame) {
     });
 }
 
-fn framed(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+pub(super) fn framed(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
     let start = out.len();
     out.extend_from_slice(&[0; 4]);
     write(out);
@@ -278,6 +278,7 @@ pub(crate) fn one(trace: &Trace, generation: &Generation) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rehearsal::fuzzing;
     use crate::rehearsal::trace::{Call, Effects, End, Reads};
     use proptest::prelude::*;
 
@@ -369,7 +370,7 @@ mod tests {
             let at = at.min(bytes.len());
             let end = (at + with.len()).min(bytes.len());
             bytes.splice(at..end, with);
-            let _ = read(&bytes);
+            fuzzing::recording(&bytes);
         }
     }
 }

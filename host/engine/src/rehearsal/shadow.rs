@@ -5,6 +5,7 @@
 //! limits of a step, and one that takes its full time pauses so long that it takes little of the processor.
 
 use super::difference::{RecordKinds, compare};
+use super::queue::{Inlet, Outlet, queue};
 use super::recorded::Own;
 use super::report::{Groups, Report};
 use super::rerun::rerun;
@@ -17,8 +18,7 @@ use crate::metrics::{Metrics, ShadowCounts};
 use crate::runner::Shared;
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -63,9 +63,6 @@ pub enum PromoteError {
     Component(#[from] ComponentError),
 }
 
-/// A step that waits for the shadow.
-type Waiting = (Arc<Trace>, Arc<Generation>, usize);
-
 /// A component beside the running one.
 pub(crate) struct Shadow {
     pub compiled: Compiled,
@@ -74,8 +71,7 @@ pub(crate) struct Shadow {
     chosen: Share,
     since: u64,
     own: ArcSwap<Own>,
-    queue: SyncSender<Waiting>,
-    bytes: AtomicUsize,
+    queue: Inlet,
     skipped: AtomicU64,
     /// In nanoseconds.
     cpu: AtomicU64,
@@ -91,10 +87,7 @@ impl Tap for Shadow {
     }
 
     fn take(&self, trace: &Arc<Trace>, generation: &Arc<Generation>) {
-        let size = trace.size();
-        let fits = self.bytes.fetch_add(size, Ordering::Relaxed) + size <= QUEUE_BYTES;
-        if !fits || self.queue.try_send((trace.clone(), generation.clone(), size)).is_err() {
-            self.bytes.fetch_sub(size, Ordering::Relaxed);
+        if !self.queue.put(trace, generation) {
             self.skipped.fetch_add(1, Ordering::Relaxed);
             self.counts.skipped.add(1);
         }
@@ -107,7 +100,7 @@ impl Shadow {
         let compiled = shared.compile(component)?;
         let generation = shared.prepare_beside(&compiled)?;
         let own = own(&generation, &shared.current.load());
-        let (queue, steps) = sync_channel(QUEUE);
+        let (queue, steps) = queue(QUEUE, QUEUE_BYTES);
         let shadow = Arc::new(Shadow {
             compiled,
             generation,
@@ -116,7 +109,6 @@ impl Shadow {
             since: shared.clock.now_ms(),
             own: ArcSwap::from_pointee(own),
             queue,
-            bytes: AtomicUsize::new(0),
             skipped: AtomicU64::new(0),
             cpu: AtomicU64::new(0),
             groups: Mutex::default(),
@@ -167,15 +159,14 @@ impl Shadow {
         }
     }
 
-    fn run(&self, shared: &Weak<Shared>, steps: &Receiver<Waiting>) {
+    fn run(&self, shared: &Weak<Shared>, steps: &Outlet) {
         // Not those of the engine: its steps are no steps.
         let metrics = Metrics::new();
         let mut kinds: Option<(u64, RecordKinds)> = None;
         let mut meter = Meter::new();
         // The engine may be gone without having ended it.
         while !self.ended.load(Ordering::Acquire) && shared.strong_count() > 0 {
-            let Ok((trace, generation, size)) = steps.recv_timeout(LOOK) else { continue };
-            self.bytes.fetch_sub(size, Ordering::Relaxed);
+            let Some((trace, generation)) = steps.next(LOOK) else { continue };
             let Some(shared) = shared.upgrade() else { return };
             if kinds.as_ref().is_none_or(|(number, _)| *number != generation.number) {
                 let listed = [&generation.description, &self.generation.description].map(RecordKinds::listed);

@@ -14,6 +14,8 @@
 //! A new subscription is sent when [`super::pacing`] lets it go; a refresh in time is not paced, as refreshes are
 //! spread already. What was overdue at a start is paced like a new one, so that a restart is no storm.
 
+#[doc(hidden)]
+pub mod fuzzing;
 mod life;
 mod notify;
 mod record;

@@ -9,6 +9,8 @@
 //! How two communities that ask each other are kept from telling each other what they were told:
 //! [`super::peers`].
 
+#[doc(hidden)]
+pub mod fuzzing;
 mod kept;
 
 use self::kept::Kept;

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::stage::{SOURCES, contribute, document, person, say, silence, tell, tuple};
 use crate::composition::{self, Policy};
 use crate::configuration::Configuration;
-use crate::external::community::Community;
+use crate::external::community::{Community, fuzzing};
 use crate::external::kind::{Intake, Kind, Refused, Shows, Taken};
 use crate::pidf::{self, StoredDocument};
 use crate::pidf_diff::{self, Difference};
@@ -392,5 +392,30 @@ proptest! {
             let truth = read(&composition::render(&notifier.document, "sip:al@elsewhere.example"));
             prop_assert_eq!(shown.clone().unwrap_or_default(), truth);
         }
+    }
+
+    /// Bodies of the right words in the wrong places.
+    #[test]
+    fn odd_bodies_are_survived(
+        pieces in vec(
+            prop_oneof![
+                Just("\u{0}0"),
+                Just("\u{0}1"),
+                Just("<presence xmlns='urn:ietf:params:xml:ns:pidf' entity='sip:a@b'>"),
+                Just("<d:pidf-full xmlns='urn:ietf:params:xml:ns:pidf' xmlns:d='urn:ietf:params:xml:ns:pidf-diff' version='1'>"),
+                Just("<d:pidf-diff xmlns='urn:ietf:params:xml:ns:pidf' xmlns:d='urn:ietf:params:xml:ns:pidf-diff' version='2'>"),
+                Just("<tuple id='t'><status><basic>open</basic></status></tuple>"),
+                Just("<note>&amp;"),
+                Just("</note>"),
+                Just("<d:add sel='*'><note>x</note></d:add>"),
+                Just("<d:remove sel='*/tuple[1]'/>"),
+                Just("</presence>"),
+                Just("</d:pidf-full>"),
+                Just("</d:pidf-diff>"),
+            ],
+            0..24,
+        )
+    ) {
+        fuzzing::documents(pieces.concat().as_bytes());
     }
 }

@@ -45,6 +45,15 @@ pub fn leave(scene: &mut Scene, watcher: &str, tag: &str, cseq: u32) {
     scene.settle();
 }
 
+/// The grace time has begun just now: all sources are subscribed to until it ends, and none from then on.
+#[track_caller]
+fn all_go_in_a_minute(scene: &mut Scene) {
+    scene.pass(MINUTE - 1);
+    assert_eq!(asked(scene).len(), 3);
+    scene.pass(1);
+    assert_eq!(asked(scene), Vec::<String>::new());
+}
+
 /// The sources with another rule for everybody.
 fn with_rule(rule: &str) -> String {
     SOURCES.replace(r#""default":"allow""#, &format!(r#""default":"{rule}""#))
@@ -93,10 +102,7 @@ fn ext_20_a_watcher_that_expires_is_the_last_one_too() {
     scene.subscribe("bob", "Expires: 600\n");
     scene.answer_all();
     scene.pass(10 * MINUTE);
-    scene.pass(MINUTE - 1);
-    assert_eq!(asked(&scene).len(), 3);
-    scene.pass(1);
-    assert_eq!(asked(&scene), Vec::<String>::new());
+    all_go_in_a_minute(&mut scene);
 }
 
 /// A crash may take back that the grace time has begun, though not that the last watcher has gone: it begins anew, and
@@ -112,10 +118,7 @@ fn ext_20_a_grace_time_that_a_crash_took_back_begins_anew() {
     scene.pass(MINUTE / 2);
     scene.crash(|_| false);
     scene.answer_all();
-    scene.pass(MINUTE - 1);
-    assert_eq!(asked(&scene).len(), 3);
-    scene.pass(1);
-    assert_eq!(asked(&scene), Vec::<String>::new());
+    all_go_in_a_minute(&mut scene);
 }
 
 /// Who is not shown the document is no reason to ask for it.
@@ -148,10 +151,7 @@ fn ext_20_another_decision_on_a_watcher_counts_with_its_next_subscribe() {
     reconfigure(&mut scene, &with_rule("polite-block"));
     assert_eq!(scene.resubscribe("bob", &bob, 3, "").status, 200);
     scene.answer_all();
-    scene.pass(MINUTE - 1);
-    assert_eq!(asked(&scene).len(), 3);
-    scene.pass(1);
-    assert_eq!(asked(&scene), Vec::<String>::new());
+    all_go_in_a_minute(&mut scene);
 }
 
 /// A source that is configured later is asked with the next refresh of a watcher.
@@ -175,10 +175,7 @@ fn a_fetch_keeps_a_source_for_the_grace_time() {
     scene.pass(MINUTE - 5_000);
     scene.subscribe("carol", "Expires: 0\n");
     scene.answer_all();
-    scene.pass(MINUTE - 1);
-    assert_eq!(asked(&scene).len(), 3);
-    scene.pass(1);
-    assert_eq!(asked(&scene), Vec::<String>::new());
+    all_go_in_a_minute(&mut scene);
 }
 
 /// Many fetches write no more than a few times in a grace time.

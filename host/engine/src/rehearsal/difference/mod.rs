@@ -88,7 +88,7 @@ pub(crate) fn compare(trace: &Trace, rerun: &Rerun, kinds: &RecordKinds) -> Vec<
         found.posts(&before.posts, &after.posts);
         let figure = |figure: &crate::figures::Figure| {
             let labels: Vec<String> =
-                figure.labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
+                figure.labels.iter().map(|(name, value)| format!("{name}={value:?}")).collect();
             (figure.name.clone(), format!("{} {:?}", labels.join(","), figure.value))
         };
         let former: Vec<_> = before.figures.iter().map(figure).collect();

@@ -8,6 +8,8 @@ use serde_json::Value;
 
 /// Most rows of a body.
 const ROWS: usize = 20_000;
+/// Most bytes of them: each row has its whole path, however long the names in it are.
+const BYTES: usize = 4 << 20;
 /// Most elements or values within each other.
 const DEPTH: usize = 64;
 
@@ -23,23 +25,39 @@ pub(super) fn rows(media_type: &str, body: &[u8]) -> Option<Vec<Row>> {
     } else if essence.ends_with("/json") || essence.ends_with("+json") {
         json(text)
     } else {
-        let lines = text.lines().map(|line| ("line".to_owned(), line.to_owned()));
-        let rows: Vec<Row> = lines.take(ROWS + 1).collect();
-        (rows.len() <= ROWS).then_some(rows)
+        let mut rows = Rows::default();
+        text.lines().try_for_each(|line| rows.add("line", line))?;
+        Some(rows.all)
+    }
+}
+
+/// Rows found so far.
+#[derive(Default)]
+struct Rows {
+    all: Vec<Row>,
+    bytes: usize,
+}
+
+impl Rows {
+    /// Adds a row; none if there are too many.
+    fn add(&mut self, place: &str, value: &str) -> Option<()> {
+        self.bytes += place.len() + value.len();
+        if self.all.len() >= ROWS || self.bytes > BYTES {
+            return None;
+        }
+        self.all.push((place.to_owned(), value.to_owned()));
+        Some(())
     }
 }
 
 /// Attributes and texts of a document by the path of their elements; an element without either as such.
 fn xml(text: &str) -> Option<Vec<Row>> {
     let mut reader = Reader::from_str(text);
-    let mut rows = Vec::new();
+    let mut rows = Rows::default();
     let mut path = String::new();
     // Where the path of each open element begins, its text, and whether it has anything to show.
     let mut open: Vec<(usize, String, bool)> = Vec::new();
     loop {
-        if rows.len() > ROWS {
-            return None;
-        }
         match reader.read_event().ok()? {
             Event::Start(start) => {
                 if open.len() >= DEPTH {
@@ -58,7 +76,7 @@ fn xml(text: &str) -> Option<Vec<Row>> {
                 }
                 let from = path.len();
                 if !begin(&start, &mut path, &mut rows)? {
-                    rows.push((path.clone(), String::new()));
+                    rows.add(&path, "")?;
                 }
                 path.truncate(from);
             }
@@ -66,7 +84,7 @@ fn xml(text: &str) -> Option<Vec<Row>> {
                 let (from, text, shown) = open.pop()?;
                 let text = text.trim();
                 if !text.is_empty() || !shown {
-                    rows.push((path.clone(), text.to_owned()));
+                    rows.add(&path, text)?;
                 }
                 path.truncate(from);
             }
@@ -77,7 +95,7 @@ fn xml(text: &str) -> Option<Vec<Row>> {
                 add(&mut open, &name);
                 add(&mut open, ";");
             }
-            Event::Eof => return open.is_empty().then_some(rows),
+            Event::Eof => return open.is_empty().then_some(rows.all),
             _ => {}
         }
     }
@@ -90,7 +108,7 @@ fn add(open: &mut [(usize, String, bool)], text: &str) {
 }
 
 /// Goes into an element and shows its attributes; true if it has any. Declarations of namespaces are none.
-fn begin(start: &BytesStart<'_>, path: &mut String, rows: &mut Vec<Row>) -> Option<bool> {
+fn begin(start: &BytesStart<'_>, path: &mut String, rows: &mut Rows) -> Option<bool> {
     path.push('/');
     path.push_str(start.local_name().into_inner());
     let mut shown = false;
@@ -100,7 +118,7 @@ fn begin(start: &BytesStart<'_>, path: &mut String, rows: &mut Vec<Row>) -> Opti
         if name == "xmlns" || name.starts_with("xmlns:") {
             continue;
         }
-        rows.push((format!("{path}/@{name}"), attribute.value.clone().into_owned()));
+        rows.add(&format!("{path}/@{name}"), &attribute.value)?;
         shown = true;
     }
     Some(shown)
@@ -108,8 +126,8 @@ fn begin(start: &BytesStart<'_>, path: &mut String, rows: &mut Vec<Row>) -> Opti
 
 /// Values by the path of their members.
 fn json(text: &str) -> Option<Vec<Row>> {
-    fn walk(value: &Value, path: &str, depth: usize, rows: &mut Vec<Row>) -> Option<()> {
-        if depth > DEPTH || rows.len() > ROWS {
+    fn walk(value: &Value, path: &str, depth: usize, rows: &mut Rows) -> Option<()> {
+        if depth > DEPTH {
             return None;
         }
         match value {
@@ -119,17 +137,14 @@ fn json(text: &str) -> Option<Vec<Row>> {
             Value::Array(values) if !values.is_empty() => {
                 values.iter().try_for_each(|value| walk(value, &format!("{path}[]"), depth + 1, rows))
             }
-            value => {
-                rows.push((if path.is_empty() { "/" } else { path }.to_owned(), value.to_string()));
-                Some(())
-            }
+            value => rows.add(if path.is_empty() { "/" } else { path }, &value.to_string()),
         }
     }
 
     let value: Value = serde_json::from_str(text).ok()?;
-    let mut rows = Vec::new();
+    let mut rows = Rows::default();
     walk(&value, "", 0, &mut rows)?;
-    Some(rows)
+    Some(rows.all)
 }
 
 #[cfg(test)]
@@ -172,5 +187,18 @@ mod tests {
         assert_eq!(rows("application/json", "[".repeat(100_000).as_bytes()), None);
         assert_eq!(rows("text/plain", b"\xff"), None);
         assert_eq!(rows("text/plain", "\n".repeat(ROWS + 1).as_bytes()), None);
+    }
+
+    #[test]
+    fn long_names_do_not_make_rows_long_without_end() {
+        let name = "n".repeat(50_000);
+        let few = format!("<{name}>{}</{name}>", "<a/>".repeat(10));
+        assert_eq!(rows("text/xml", few.as_bytes()).unwrap().len(), 10);
+        let many = format!("<{name}>{}</{name}>", "<a/>".repeat(10_000));
+        assert_eq!(rows("text/xml", many.as_bytes()), None);
+        let attributes: String = (0..10_000).map(|number| format!(" a{number}=''")).collect();
+        assert_eq!(rows("text/xml", format!("<{name}{attributes}/>").as_bytes()), None);
+        let values = format!("{{\"{name}\": [{}0]}}", "0,".repeat(10_000));
+        assert_eq!(rows("application/json", values.as_bytes()), None);
     }
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::figures::{Figure, Value};
 use crate::message::{Outgoing, Reply};
 use crate::rehearsal::trace::{Effects, Fault, FaultKind, Reads};
 use std::time::Duration;
@@ -143,4 +144,18 @@ fn of_a_step_that_fails_only_that_is_told() {
     assert_eq!(found, ["recovery steps: verdict, done, fails: trap: unreachable"]);
     let other = failed(FaultKind::Trap, "otherwise");
     assert!(told((Effects::default(), trapped), (Effects::default(), other), &[]).is_empty());
+}
+
+#[test]
+fn figures_are_told_by_their_names_labels_and_values() {
+    let figure = |name: &str, labels: &[(&str, &str)], value| {
+        let labels = labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        (effects(|e| e.figures = vec![Figure::new(name.to_owned(), labels, value).unwrap()]), End::Done)
+    };
+    let before = || figure("a", &[("x", "1,y=2")], Value::Counter(1));
+    assert!(told(before(), before(), &[]).is_empty());
+    let found = told(before(), figure("a", &[("x", "1"), ("y", "2")], Value::Counter(1)), &[]);
+    assert_eq!(found, [r#"figures: a, x="1,y=2" Counter(1), x="1",y="2" Counter(1)"#]);
+    let found = told(before(), figure("b", &[], Value::Gauge(f64::NAN)), &[]);
+    assert_eq!(found, [r#"figures: a, x="1,y=2" Counter(1), -"#, "figures: b, -,  Gauge(NaN)"]);
 }
