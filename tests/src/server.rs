@@ -13,6 +13,10 @@ use tempfile::TempDir;
 
 /// How long a server may take to get ready, and to stop in order.
 const START_LIMIT: Duration = Duration::from_secs(60);
+/// From here on a jump of time is near to what SIP takes for silence (32 s, RFC 3261 17.1.2.2).
+const LARGE: Duration = Duration::from_secs(15);
+/// Longest wait for what may not come to an end.
+const HANGS: Duration = Duration::from_millis(500);
 
 /// A server process with a folder of its own.
 pub struct Server {
@@ -154,11 +158,33 @@ impl Server {
     }
 
     /// Moves the virtual clock on. Whatever became due has fired when this returns, or does so
-    /// shortly after.
+    /// shortly after. Before a large jump what is under way arrives: it would count as silence.
     #[track_caller]
     pub fn advance(&self, by: Duration) {
+        if by >= LARGE {
+            self.settle(0, || false);
+        }
+        self.move_clock(by);
+    }
+
+    #[track_caller]
+    pub(crate) fn move_clock(&self, by: Duration) {
         let (status, body) = self.admin().call("POST", &format!("/clock/advance?ms={}", by.as_millis()));
         assert_eq!(status, 200, "POST /clock/advance: {body}");
+    }
+
+    /// Waits until nothing is under way between the server and its peers but `hanging` requests and nobody is busy,
+    /// or something hangs for long.
+    pub(crate) fn settle(&self, hanging: u32, busy: impl Fn() -> bool) {
+        let begun = Instant::now();
+        while begun.elapsed() < HANGS {
+            let metrics = self.admin().metrics();
+            let most = |name: &str, most: u32| metrics.sum(name, &[]).unwrap_or(0.0) <= f64::from(most);
+            if !busy() && most("rollcall_outbox_depth", 0) && most("rollcall_sends_in_flight", hanging) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
     }
 
     /// Waits until a look at the metrics satisfies; for effects that no message shows.

@@ -26,8 +26,6 @@ use worker::{Worker, toward};
 pub const SUPER_USER: &str = "sip:presence@example.com";
 /// Time that goes on at once at the most, well below the 32 seconds after which SIP takes silence for an answer.
 const PIECE: Duration = Duration::from_secs(4);
-/// Longest wait for what may not come to an end.
-const HANGS: Duration = Duration::from_millis(500);
 /// Stands for the version in the text of a body.
 pub const VERSION: &str = "$VERSION";
 
@@ -329,28 +327,18 @@ impl Source {
             for source in sources {
                 lock(&source.state).ahead += step;
             }
-            server.advance(step);
+            server.move_clock(step);
             left -= step;
         }
         Self::settle(server, sources);
     }
 
-    /// Waits until nothing is under way between the server and its peers, or something hangs for long: time that goes on
-    /// meanwhile would count as silence of the one or the other.
+    /// As [`Server::settle`]: time that goes on meanwhile would count as silence of the one or the other.
     fn settle(server: &Server, sources: &[&Self]) {
         // What a silent source was sent hangs. It is about one presentity in all tests.
         let silent = sources.iter().filter(|source| lock(&source.state).silent).count();
-        let begun = Instant::now();
-        while begun.elapsed() < HANGS {
-            let metrics = server.admin().metrics();
-            let most = |name: &str, most: f64| metrics.sum(name, &[]).unwrap_or(0.0) <= most;
-            let busy = sources.iter().any(|source| lock(&source.state).busy > 0);
-            let hanging = u32::try_from(silent).map_or(0.0, f64::from);
-            if !busy && most("rollcall_outbox_depth", 0.0) && most("rollcall_sends_in_flight", hanging) {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(2));
-        }
+        let busy = || sources.iter().any(|source| lock(&source.state).busy > 0);
+        server.settle(silent.try_into().unwrap_or(u32::MAX), busy);
     }
 
     /// The phone that it is made of.
