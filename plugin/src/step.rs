@@ -10,7 +10,7 @@ use crate::keys::{self, Id, Usage};
 use crate::notifier::presentation::{self, Part};
 use crate::package::Package;
 use crate::ports::{Durability, Host, Instant, Level};
-use crate::records::{self, Fanout, Held, InFlight, Position, Subscription};
+use crate::records::{self, Fanout, Held, Position, Subscription};
 
 /// A NOTIFY of which nothing was heard for this long has been forgotten by a host: Timer F
 /// (RFC 3261 17.1.2.2) would have told after 32 s.
@@ -277,6 +277,21 @@ impl<'a> Step<'a> {
     /// Where a subscription stands, from its record. What a crash may have taken back is made good: CSeq
     /// goes on after the reserved block, and what may not have left is due again.
     pub fn position_from(&mut self, bytes: Option<&[u8]>, subscription: &Subscription<'_>) -> Position {
+        let mut position = self.restored(bytes, subscription);
+        if position.in_flight.is_some_and(|sent| sent.since + FORGOTTEN <= self.now) {
+            position.in_flight = None;
+            position.owed = true;
+        }
+        position
+    }
+
+    /// As [`Step::position`], when a NOTIFY has been answered: that is an answer however late it comes.
+    pub fn answered_position(&mut self, usage: Usage, subscription: &Subscription<'_>) -> Position {
+        let bytes = self.host.get(&usage.position());
+        self.restored(bytes.as_deref(), subscription)
+    }
+
+    fn restored(&mut self, bytes: Option<&[u8]>, subscription: &Subscription<'_>) -> Position {
         let epoch = self.epoch();
         let Some(mut position) = bytes.and_then(records::decode::<Position>) else {
             return Position {
@@ -300,9 +315,7 @@ impl<'a> Step<'a> {
             // What watcher information told may have been taken back with it: it is told anew.
             position.owed |= subscription.package != Package::Presence;
         }
-        let forgotten = |sent: InFlight| crashed || sent.since + FORGOTTEN <= self.now;
-        if position.in_flight.is_some_and(forgotten) {
-            position.in_flight = None;
+        if crashed && position.in_flight.take().is_some() {
             position.owed = true;
         }
         position

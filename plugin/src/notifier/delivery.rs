@@ -176,15 +176,8 @@ pub fn outcome(step: &mut Step<'_>, token: &[u8], outcome: &Outcome<'_>) {
     let Some((usage, cseq)) = parse_token(token) else { return };
     let Some(record) = step.subscription(usage) else { return };
     let Some(mut subscription) = records::decode::<Subscription<'_>>(&record) else { return };
-    let mut position = step.position(usage, &subscription);
-    if position.cseq != cseq {
-        return;
-    }
-    let Some(answered) = position.in_flight else {
-        // So late that it was given up, and is due again.
-        retry(step, usage);
-        return;
-    };
+    let mut position = step.answered_position(usage, &subscription);
+    let Some(answered) = position.in_flight.filter(|_| position.cseq == cseq) else { return };
     let meaning = Meaning::of(outcome);
     step.trace("NOTIFY answered", || {
         let result = match outcome {
@@ -254,7 +247,7 @@ fn failed(step: &mut Step<'_>, usage: Usage, position: &mut Position, wait: Opti
     step.host.set_timer(&usage.position(), again.max(position.not_before), b"");
 }
 
-/// The time that a 503 named is over, or another reason to wait.
+/// The time that a 503 named is over.
 pub fn retry(step: &mut Step<'_>, usage: Usage) {
     let Some(record) = step.subscription(usage) else { return };
     let Some(mut subscription) = records::decode::<Subscription<'_>>(&record) else { return };
