@@ -305,6 +305,7 @@ impl Model {
     /// Lets a throttle and a second more pass in which nothing more expired: then nothing is put off.
     fn rest_long(&mut self) {
         loop {
+            self.rest();
             let before = self.live();
             self.scene.host.advance(6_000);
             self.rest();
