@@ -246,8 +246,8 @@ impl Shared {
         Ok(digest)
     }
 
-    /// Has a generation follow the current one, with these reports of its tables. `trial` makes its trial: of the one under way, the rule,
-    /// its number, the current generation and the time.
+    /// Has a generation follow the current one, with these reports of its tables. `trial` makes its trial: of the
+    /// one under way, the rule, its number, the current generation and the time.
     fn put_in_force(
         &self,
         mut generation: Generation,

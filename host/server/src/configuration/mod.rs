@@ -1,8 +1,8 @@
 //! The configuration file: read whole, checked whole, every problem told at once.
 //!
 //! Sections of the component (see [`COMPONENT_SECTIONS`]) are not understood here, but for the names of files
-//! in `[identity]`, `[lists]` and `[external]` and the names of sources in the last. They are handed on as JSON; what the component says of them and of the files
-//! comes back through [`Configuration::refused`].
+//! in `[identity]`, `[lists]` and `[external]` and the names of sources in the last. They are handed on as JSON; what
+//! the component says of them and of the files comes back through [`Configuration::refused`].
 
 mod external;
 mod identity;
